@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import time
+
 import pytest
 from hypothesis import HealthCheck, settings
 
