@@ -1,0 +1,58 @@
+# make demo    flights: loaded, replayed, looked up, a model trained (sets up all it needs)
+# make test    the test suite (sets up all it needs)
+# make lint    ruff and mypy
+# make bench   the table of ratios against other engines
+# make lock    writes requirements/*.txt anew
+
+# The first Python 3.11 or 3.12 that can make a virtual environment; PYTHON=… takes another.
+usable = import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+	"$$p" -c '$(usable)' 2>/dev/null && { echo "$$p"; break; }; done)
+
+py := .venv/bin/python
+pip := $(py) -m pip --disable-pip-version-check install --quiet --require-hashes
+
+.PHONY: demo test lint bench lock clean
+
+demo: .venv/.demo
+	@$(MAKE) --no-print-directory -C examples/flights demo HEADRACE=$(CURDIR)/.venv/bin/headrace PYTHON=$(CURDIR)/$(py)
+
+# Tests that measure time or memory run by themselves, after the others.
+test: .venv/.test
+	$(py) -m pytest -n 2 --dist loadgroup -m "not alone" $(ARGS)
+	$(py) -m pytest -m alone $(ARGS)
+
+lint: .venv/.test
+	$(py) -m ruff check .
+	$(py) -m mypy
+
+bench: .venv/.test
+	$(py) -m benchmarks.replay
+
+lock: .venv/.test
+	PYTHON=$(py) requirements/lock
+
+clean:
+	rm -rf .venv examples/*/data examples/*/archive examples/*/online examples/*/out
+
+$(py):
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or 3.12 with venv was found; install one (on Debian: python3 and python3-venv) or name it: make PYTHON=/path/to/python3.12"; exit 2; }
+	@echo "creating .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+
+# What builds comes first, so that nothing is built in an environment that was not locked.
+.venv/.build: requirements/build.txt | $(py)
+	@echo "installing what builds (requirements/build.txt)"
+	@$(pip) -r requirements/build.txt
+	@touch $@
+
+.venv/.demo: requirements/demo.txt pyproject.toml .venv/.build
+	@echo "installing headrace and what the example needs (requirements/demo.txt), about a minute"
+	@$(pip) --no-build-isolation -r requirements/demo.txt
+	@$(py) -m pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/.test: requirements/test.txt .venv/.demo
+	@echo "installing what the tests need (requirements/test.txt), about a minute"
+	@$(pip) --no-build-isolation -r requirements/test.txt
+	@touch $@
