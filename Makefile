@@ -15,7 +15,7 @@ pip := $(py) -m pip --disable-pip-version-check install --quiet --require-hashes
 .PHONY: demo test lint bench lock clean
 
 demo: .venv/.demo
-	@$(MAKE) --no-print-directory -C examples/flights demo HEADRACE=$(CURDIR)/.venv/bin/headrace PYTHON=$(CURDIR)/$(py)
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" examples/flights/demo
 
 # Tests that measure time or memory run by themselves, after the others.
 test: .venv/.test
