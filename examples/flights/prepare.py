@@ -17,12 +17,19 @@ import io
 import sys
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Column = pa.ChunkedArray[Any]
+    Micros = NDArray[np.int64]
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
@@ -45,29 +52,31 @@ def read(name: str) -> pa.Table:
     return pa.csv.read_csv(io.BytesIO(text), convert_options=nulls)
 
 
-def micros(column: pa.ChunkedArray) -> np.ndarray:
+def micros(column: Column) -> Micros:
     """Timestamps as int64 microseconds; there are no nulls."""
     return column.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
 
 
-def clock_minutes(column: pa.ChunkedArray) -> np.ndarray:
+def clock_minutes(column: Column) -> NDArray[np.float64]:
     """`517` is 5:17, and `2400` midnight; null is NaN."""
-    hhmm = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    hhmm: NDArray[np.float64] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return (hhmm // 100 * 60 + hhmm % 100) % (24 * 60)
 
 
-def to_local(instants_us: np.ndarray, zone: str) -> np.ndarray:
+def to_local(instants_us: Micros, zone: str) -> Micros:
     """Instants as microseconds on the wall clock of `zone`."""
-    return pc.local_timestamp(pa.array(instants_us, pa.timestamp("us", zone))).cast(pa.int64()).to_numpy()
+    walls = pc.call_function("local_timestamp", [pa.array(instants_us, pa.timestamp("us", zone))])
+    out: Micros = walls.cast(pa.int64()).to_numpy()
+    return out
 
 
-def to_utc(wall_us: np.ndarray, zone: str) -> np.ndarray:
+def to_utc(wall_us: Micros, zone: str) -> Micros:
     """The instant at which the wall clock of `zone` shows this; an hour that comes twice is its first time."""
     walls = pa.array(wall_us, pa.timestamp("us"))
     return pc.assume_timezone(walls, zone, ambiguous="earliest", nonexistent="latest").cast(pa.int64()).to_numpy()
 
 
-def landed_us(flights: pa.Table, left_us: np.ndarray, flown: np.ndarray) -> np.ndarray:
+def landed_us(flights: pa.Table, left_us: Micros, flown: NDArray[np.bool_]) -> Micros:
     """When each flight of `flown` landed: the table gives the minute of a day, at the destination; others are 0.
 
     The day is the one that brings the landing nearest to departure + time in the air + taxiing (for diverted flights, whose time
@@ -91,7 +100,7 @@ def landed_us(flights: pa.Table, left_us: np.ndarray, flown: np.ndarray) -> np.n
     return out
 
 
-def instants(values_us: np.ndarray) -> pa.Array:
+def instants(values_us: Micros) -> pa.Array[Any]:
     """The type of every time column."""
     return pa.array(values_us, pa.timestamp("us", "UTC"))
 
@@ -108,7 +117,7 @@ def main(folder: Path) -> None:
     flown = ~cancelled & np.asarray(flights["arr_time"].is_valid())
     landed = landed_us(flights, left, flown)
     arr_delay = flights["arr_delay"].cast(pa.float64())
-    late = pc.greater(arr_delay, LATE_MINUTES)   # null where the flight was cancelled or diverted
+    late = pc.greater(arr_delay, pa.scalar(LATE_MINUTES, pa.float64()))   # null where the flight was cancelled or diverted
     names = flights.select(["tailnum", "carrier", "flight", "origin", "dest"])
 
     departures = names.append_column("cancelled", pa.array(cancelled))

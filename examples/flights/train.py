@@ -44,7 +44,7 @@ def frame(rows: pa.Table) -> pd.DataFrame:
     """As scikit-learn takes it: texts as categories, truths as numbers, null as NaN."""
     import pyarrow as pa
 
-    def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    def plain(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             return column.dictionary_encode()
         return column.cast(pa.float64()) if pa.types.is_boolean(column.type) else column
