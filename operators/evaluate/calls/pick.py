@@ -1,0 +1,102 @@
+"""Functions that pick one of their arguments, and tests of floats.
+
+In `greatest` and `least` nulls are passed over and NaN is above every number, as in comparisons.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .. import compare, logic
+from ..cast import cast
+from ..nodes import Node, apply, constant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..nodes import Datum
+
+BOOL = pa.bool_()
+
+
+def _coalesce(arguments: list[Node], _: pa.DataType) -> Node:
+    return logic.coalesce(arguments)
+
+
+def _greatest(arguments: list[Node], type_: pa.DataType) -> Node:
+    return _extreme(arguments, type_, ">")
+
+
+def _least(arguments: list[Node], type_: pa.DataType) -> Node:
+    return _extreme(arguments, type_, "<")
+
+
+def _extreme(arguments: list[Node], type_: pa.DataType, sign: str) -> Node:
+    best = cast(arguments[0], type_)
+    for argument in arguments[1:]:
+        best = _better(best, cast(argument, type_), sign)
+    return best
+
+
+def _better(left: Node, right: Node, sign: str) -> Node:
+    """The better of two where both are there, else the one that is."""
+    wins = compare.compare(sign, left, right)
+    if pa.types.is_null(left.type):
+        return left
+
+    def kernel(wins: Datum, left: Datum, right: Datum) -> Datum:
+        # no winner: one is null, or both are
+        return pc.if_else(pc.fill_null(wins, left.is_valid()) if wins.null_count else wins, left, right)
+
+    def either(wins: Datum, left: Datum, right: Datum) -> Datum:
+        picked = kernel(wins, left, right)
+        return pc.coalesce(picked, left, right) if picked.null_count else picked
+
+    return apply(left.type, either, wins, left, right)
+
+
+def _clip(arguments: list[Node], type_: pa.DataType) -> Node:
+    value = cast(arguments[0], type_)
+    result = value
+    for bound, sign in zip(arguments[1:], "<>", strict=False):
+        edge = cast(bound, type_)
+        if edge.constant is not None and not edge.constant.is_valid:
+            continue
+        outside = compare.compare(sign, value, edge)
+        if pa.types.is_floating(type_):
+            outside = logic.conjunction([outside, logic.negation(apply(BOOL, pc.is_nan, value))])
+        result = logic.choose([outside], [edge], result)
+    return result
+
+
+def _null_if(arguments: list[Node], type_: pa.DataType) -> Node:
+    equal = compare.compare("=", arguments[0], arguments[1])
+    return logic.choose([equal], [constant(None, type_)], arguments[0])
+
+
+def _is_nan(arguments: list[Node], _: pa.DataType) -> Node:
+    return _flag(arguments[0], pc.is_nan, whole=False)
+
+
+def _is_finite(arguments: list[Node], _: pa.DataType) -> Node:
+    return _flag(arguments[0], pc.is_finite, whole=True)
+
+
+def _flag(node: Node, kernel: Callable[[Datum], Datum], *, whole: bool) -> Node:
+    if pa.types.is_floating(node.type):
+        return apply(BOOL, kernel, node)
+    return apply(BOOL, lambda data: pc.if_else(data.is_valid(), whole, pa.scalar(None, BOOL)), node)
+
+
+BUILDERS = {
+    "coalesce": _coalesce,
+    "greatest": _greatest,
+    "least": _least,
+    "clip": _clip,
+    "null_if": _null_if,
+    "is_nan": _is_nan,
+    "is_finite": _is_finite,
+}
