@@ -64,6 +64,18 @@ class UnknownName(DefinitionError):
     """A column, feature, type, function, key or option that does not exist."""
 
 
+class UnknownColumn(UnknownName):
+    """A column that its source, batch or schema does not have.
+
+    >>> print(UnknownColumn("prce", ["price", "item"], "source 'clicks'"))
+    unknown column 'prce' in source 'clicks' (did you mean 'price'?); it has: price, item
+    """
+
+    def __init__(self, column: str, known: Iterable[str] = (), where: str = "the batch") -> None:
+        names = list(known)
+        super().__init__(_unknown("column", column, where, names), column=column, known=names)
+
+
 class DuplicateName(DefinitionError):
     """Two things of one name where names tell them apart."""
 
@@ -137,5 +149,9 @@ def unknown(what: str, name: str, where: str, known: Iterable[str], **facts: Any
     unknown column 'prce' in source 'clicks' (did you mean 'price'?); it has: price, item
     """
     names = list(known)
+    return UnknownName(_unknown(what, name, where, names), name=name, known=names, **facts)
+
+
+def _unknown(what: str, name: str, where: str, names: list[str]) -> str:
     has = f"; it has: {', '.join(names)}" if names else ""
-    return UnknownName(f"unknown {what} '{name}' in {where}{did_you_mean(name, names)}{has}", name=name, known=names, **facts)
+    return f"unknown {what} '{name}' in {where}{did_you_mean(name, names)}{has}"
