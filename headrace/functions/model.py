@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from headrace.errors import TypeMismatch
+from headrace.errors import InvalidValue, TypeMismatch
 
 from .common import common_type
 
@@ -50,6 +50,7 @@ class RowFunction:
     """A function of one row's values, by the name that `Call` has in the canonical tree.
 
     `summary`, `nulls` and `failures` are sentences for the reference, `example` is a doctest. `sql_names` are further names in SQL.
+    `reject` says what is wrong with the literals among the arguments. `internal` functions are put into trees by the planner, not by people.
     """
 
     name: str
@@ -60,6 +61,8 @@ class RowFunction:
     nulls: str = "Null where an argument is null."
     failures: str = "Never fails."
     sql_names: tuple[str, ...] = ()
+    reject: Callable[[Sequence[Any]], str | None] | None = None
+    internal: bool = False
 
     @property
     def signature(self) -> str:
@@ -84,13 +87,21 @@ class RowFunction:
         """The parameter that argument number `index`, from 0, is for."""
         return self.parameters[min(index, len(self.parameters) - 1)]
 
-    def check_literals(self, literal: Sequence[bool]) -> None:
-        """Raises TypeMismatch unless each argument that has to be a literal is one; `literal` says which are."""
-        for index, is_literal in enumerate(literal):
+    def check_literals(self, values: Sequence[Any]) -> None:
+        """Raises TypeMismatch unless each argument that has to be a literal is one, and InvalidValue where it makes no sense.
+
+        `values` are the arguments' values where they are literals, and `...` where they are not.
+        """
+        for index, value in enumerate(values):
             parameter = self.parameter(index)
-            if parameter.literal and not is_literal:
-                message = f"{self.name} takes a literal as {parameter.name}, found an expression: {self.signature}"
+            if parameter.literal and (value is ... or value is None):
+                found = "null" if value is None else "an expression"
+                message = f"{self.name} takes a literal as {parameter.name}, found {found}: {self.signature}"
                 raise TypeMismatch(message)
+        wrong = self.reject(values) if self.reject is not None else None
+        if wrong:
+            message = f"{self.name}: {wrong}"
+            raise InvalidValue(message)
 
     def result_type(self, arg_types: list[pa.DataType]) -> pa.DataType:
         """The type of the result; raises TypeMismatch where the arguments are too few, too many or of another kind."""

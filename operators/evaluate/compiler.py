@@ -119,7 +119,7 @@ class Compiler:
             raise TypeMismatch(message)
         function = REGISTRY[name]
         result = function.result_type([argument.type for argument in arguments])
-        function.check_literals([argument.constant is not None for argument in arguments])
+        function.check_literals([... if argument.constant is None else argument.constant.as_py() for argument in arguments])
         return BUILDERS[name](arguments, result)
 
     def _now(self) -> Node:
