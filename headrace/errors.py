@@ -80,6 +80,10 @@ class DuplicateName(DefinitionError):
     """Two things of one name where names tell them apart."""
 
 
+class InvalidSql(DefinitionError):
+    """SQL that does not parse, or that means nothing in a definition."""
+
+
 class InvalidName(DefinitionError):
     """A name that cannot stand where it is used."""
 
