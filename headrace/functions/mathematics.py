@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -24,7 +25,7 @@ def _digits(values: Sequence[Any]) -> str | None:
 
 def _bounds(values: Sequence[Any]) -> str | None:
     bounds = values[1:]
-    if any(low >= high for low, high in zip(bounds, bounds[1:], strict=False)):
+    if any(low >= high for low, high in pairwise(bounds)):
         return f"bounds must rise, found {', '.join(str(bound) for bound in bounds)}"
     return None
 
@@ -49,9 +50,7 @@ FUNCTIONS = (
         "-1, 0 or 1 as x is below, at or above zero, of x's kind; NaN for NaN.",
         ">>> evaluate('sign', -2.5)\n-1.0",
     ),
-    RowFunction(
-        "ln", _X, FLOAT, "The natural logarithm.", ">>> evaluate('ln', 1)\n0.0", _INVALID.format("zero or less")
-    ),
+    RowFunction("ln", _X, FLOAT, "The natural logarithm.", ">>> evaluate('ln', 1)\n0.0", _INVALID.format("zero or less")),
     RowFunction(
         "log1p",
         _X,
@@ -60,15 +59,9 @@ FUNCTIONS = (
         ">>> evaluate('log1p', 0)\n0.0",
         _INVALID.format("-1 or less"),
     ),
-    RowFunction(
-        "log10", _X, FLOAT, "The logarithm to base 10.", ">>> evaluate('log10', 1000)\n3.0", _INVALID.format("zero or less")
-    ),
-    RowFunction(
-        "exp", _X, FLOAT, "e to the power of x; infinite where that is too large.", ">>> evaluate('exp', 0)\n1.0"
-    ),
-    RowFunction(
-        "sqrt", _X, FLOAT, "The square root.", ">>> evaluate('sqrt', 9)\n3.0", _INVALID.format("below zero")
-    ),
+    RowFunction("log10", _X, FLOAT, "The logarithm to base 10.", ">>> evaluate('log10', 1000)\n3.0", _INVALID.format("zero or less")),
+    RowFunction("exp", _X, FLOAT, "e to the power of x; infinite where that is too large.", ">>> evaluate('exp', 0)\n1.0"),
+    RowFunction("sqrt", _X, FLOAT, "The square root.", ">>> evaluate('sqrt', 9)\n3.0", _INVALID.format("below zero")),
     RowFunction(
         "power",
         (Parameter("x", "number"), Parameter("y", "number")),
@@ -87,9 +80,7 @@ FUNCTIONS = (
         failures="Fails where an integer leaves int64.",
         reject=_digits,
     ),
-    RowFunction(
-        "floor", _X, same, "The greatest whole number that is not above x, of x's kind.", ">>> evaluate('floor', -1.5)\n-2.0"
-    ),
+    RowFunction("floor", _X, same, "The greatest whole number that is not above x, of x's kind.", ">>> evaluate('floor', -1.5)\n-2.0"),
     RowFunction(
         "ceil",
         _X,

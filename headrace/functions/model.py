@@ -36,7 +36,7 @@ _KINDS: dict[str, tuple[str, Callable[[pa.DataType], bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. `kind` is a word of this module's list; `literal`: the argument is a constant; `many`: any number of them, the last."""
+    """One parameter. `kind` is a word of this module's list; `literal`: a constant; `many`: any number, the last one."""
 
     name: str
     kind: str
@@ -50,7 +50,7 @@ class RowFunction:
     """A function of one row's values, by the name that `Call` has in the canonical tree.
 
     `summary`, `nulls` and `failures` are sentences for the reference, `example` is a doctest. `sql_names` are further names in SQL.
-    `reject` says what is wrong with the literals among the arguments. `internal` functions are put into trees by the planner, not by people.
+    `reject` says what is wrong with the literals among the arguments. The planner, not people, puts `internal` ones into trees.
     """
 
     name: str
@@ -87,17 +87,22 @@ class RowFunction:
         """The parameter that argument number `index`, from 0, is for."""
         return self.parameters[min(index, len(self.parameters) - 1)]
 
-    def check_literals(self, values: Sequence[Any]) -> None:
-        """Raises TypeMismatch unless each argument that has to be a literal is one, and InvalidValue where it makes no sense.
-
-        `values` are the arguments' values where they are literals, and `...` where they are not.
-        """
-        for index, value in enumerate(values):
+    def check_literals(self, literal: Sequence[bool]) -> None:
+        """Raises TypeMismatch unless each argument that has to be a literal is one; `literal` says which are."""
+        for index, is_literal in enumerate(literal):
             parameter = self.parameter(index)
-            if parameter.literal and (value is ... or value is None):
-                found = "null" if value is None else "an expression"
-                message = f"{self.name} takes a literal as {parameter.name}, found {found}: {self.signature}"
+            if parameter.literal and not is_literal:
+                message = f"{self.name} takes a literal as {parameter.name}, found an expression: {self.signature}"
                 raise TypeMismatch(message)
+
+    def check_values(self, values: Sequence[Any]) -> None:
+        """Raises InvalidValue where literals make no sense: `values` are the arguments', `...` where one is no literal."""
+        known = [(self.parameter(index), value) for index, value in enumerate(values) if value is not ...]
+        for parameter, value in known:
+            if parameter.literal and value is None:
+                message = f"{self.name} takes {_KINDS[parameter.kind][0]} as {parameter.name}, found null: {self.signature}"
+                raise InvalidValue(message)
+        # arguments that must be literals and are not have been refused before
         wrong = self.reject(values) if self.reject is not None else None
         if wrong:
             message = f"{self.name}: {wrong}"

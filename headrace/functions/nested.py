@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def _item(arg_types: list[pa.DataType]) -> pa.DataType:
-    return pa.null() if pa.types.is_null(arg_types[0]) else arg_types[0].value_type
+    listed: Any = arg_types[0]
+    item: pa.DataType = listed if pa.types.is_null(listed) else listed.value_type
+    return item
 
 
 def _buckets(values: Sequence[Any]) -> str | None:
@@ -40,9 +42,9 @@ FUNCTIONS = (
         "hash",
         (Parameter("x", "value"), Parameter("buckets", "int", literal=True)),
         pa.int64(),
-        "A number from 0 to buckets - 1 that is the same for a value for ever and on every machine: XXH64 with seed 0, unsigned, modulo "
-        "`buckets`. It is taken of a text's UTF-8 bytes and of a binary's bytes; of integers, bools, times, durations (microseconds) and dates "
-        "(days) as int64 and of floats as float64, little-endian, with -0.0 as 0.0 and one NaN.",
+        "A number from 0 to buckets - 1 that is the same for a value for ever and on every machine: XXH64 with seed 0, unsigned, "
+        "modulo `buckets`. It is taken of a text's UTF-8 bytes and of a binary's bytes; of integers, bools, times and durations "
+        "(microseconds) and dates (days) as int64, of floats as float64, both little-endian, with -0.0 as 0.0 and one NaN.",
         ">>> evaluate('hash', 'headrace', 1000)\n459",
         reject=_buckets,
     ),

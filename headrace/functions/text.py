@@ -48,14 +48,12 @@ FUNCTIONS = (
             Parameter("length", "int", literal=True, optional=True),
         ),
         TEXT,
-        "The characters from place `start` on, `length` of them or all; a negative place counts from the end. What lies outside of s is empty.",
+        "The characters from place `start` on, `length` of them or all; a negative place counts from the end. Outside of s is nothing.",
         ">>> evaluate('substr', 'headrace', 5, 4), evaluate('substr', 'headrace', -4)\n('race', 'race')",
         sql_names=("substring",),
         reject=_place,
     ),
-    RowFunction(
-        "contains", _PART, BOOL, "Whether `part` stands somewhere in s.", ">>> evaluate('contains', 'headrace', 'drac')\nTrue"
-    ),
+    RowFunction("contains", _PART, BOOL, "Whether `part` stands somewhere in s.", ">>> evaluate('contains', 'headrace', 'drac')\nTrue"),
     RowFunction(
         "starts_with",
         _PART,

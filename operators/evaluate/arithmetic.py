@@ -2,7 +2,7 @@
 
 Integers are int64 and checked: a row that overflows fails, the others do not. Floats follow IEEE 754 and never fail. `/` is always of
 float64. What divides by zero is null and no failure. `%` has the sign of the dividend, as in SQL. A date counts as its midnight, UTC.
-It promises one `pyarrow.compute` call a batch where nothing fails; it leaves the choice of types to `headrace.typing`, with which it agrees.
+It promises one `pyarrow.compute` call a batch where nothing fails; `headrace.typing` says the same of types.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headrace.errors import TypeMismatch
 
+from .arrow import pc
 from .buffers import integers, numbers, rebuild, valid
 from .cast import cast
 from .nodes import Node, apply, fallible
@@ -191,7 +191,7 @@ def _masked(values: npt.NDArray[Any], lost: Mask, left: Datum, right: Datum) -> 
 
 def _plain(node: Node) -> Node:
     """Integers as int64, floats as float64, dates as timestamps."""
-    if pa.types.is_integer(node.type) or pa.types.is_boolean(node.type):
+    if pa.types.is_integer(node.type):
         return cast(node, INT)
     if pa.types.is_floating(node.type):
         return cast(node, FLOAT)

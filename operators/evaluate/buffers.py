@@ -40,13 +40,14 @@ def valid(*data: Datum) -> Mask | None:
             here = truth(datum.is_valid()) if datum.null_count else None
         if here is not None:
             mask = here if mask is None else mask & here
-    return mask
+    found: Mask | None = mask
+    return found
 
 
 def truth(datum: Datum) -> Mask:
     """A bool array as NumPy; null is False."""
     if datum.null_count:
-        datum = datum.fill_null(False)  # noqa: FBT003
+        datum = datum.fill_null(False)
     mask: Mask = datum.to_numpy(zero_copy_only=False)
     return mask
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headrace.errors import TypeMismatch
 
+from .arrow import bounds, nulls, pc
 from .buffers import integers, numbers, rebuild, valid
 from .isolate import isolate
 from .nodes import Node, apply, constant, fallible
@@ -39,7 +39,7 @@ def cast(node: Node, to: pa.DataType) -> Node:
     if source == to:
         return node
     if pa.types.is_null(source):
-        return constant(None, to) if node.constant is not None else apply(to, lambda data: pa.nulls(len(data), to), node)
+        return constant(None, to) if node.constant is not None else apply(to, lambda data: nulls(len(data), to), node)
     if pa.types.is_string(source) and (reader := text_reader(to)) is not None:
         return fallible(to, reader, node)
     if _number(source) and _number(to):
@@ -81,7 +81,7 @@ def _numeric(node: Node, to: pa.DataType) -> Node:
         return apply(to, lambda data: pc.not_equal(data, pa.scalar(0, source)), node)
     if pa.types.is_decimal(source):
         return cast(apply(FLOAT, lambda data: pc.cast(data, FLOAT), node), to)
-    if pa.types.is_boolean(source) or pa.types.is_floating(to) and not (pa.types.is_float32(to) and pa.types.is_float64(source)):
+    if pa.types.is_boolean(source) or (pa.types.is_floating(to) and not (pa.types.is_float32(to) and pa.types.is_float64(source))):
         return apply(to, lambda data: pc.cast(data, to, safe=False), node)
     if pa.types.is_integer(source) and pa.types.is_integer(to):
         return fallible(to, lambda data: _narrow(data, to), node)
@@ -94,19 +94,19 @@ def _narrow(data: Datum, to: pa.DataType) -> Result:
     try:
         return pc.cast(data, to), None
     except pa.ArrowInvalid:
-        bounds = np.iinfo(to.to_pandas_dtype())
         values = numbers(data)
-        low, high = max(int(bounds.min), int(np.iinfo(values.dtype).min)), min(int(bounds.max), int(np.iinfo(values.dtype).max))
+        (low, high), (least, most) = bounds(to), bounds(data.type)
+        low, high = max(low, least), min(high, most)
         return _keep(values, (values >= low) & (values <= high), data, to)
 
 
 def _truncate(data: Datum, to: pa.DataType) -> Result:
-    bounds = np.iinfo(to.to_pandas_dtype())
+    low, high = bounds(to)
     values = numbers(data)
     with np.errstate(invalid="ignore"):
         whole = np.trunc(values.astype(np.float64, copy=False))
         # the bounds plus one are powers of two, so they are exact in float64 where the bounds are not
-        inside = (whole >= float(bounds.min)) & (whole < float(int(bounds.max) + 1))
+        inside = (whole >= float(low)) & (whole < float(high + 1))
     return _keep(whole, inside, data, to)
 
 

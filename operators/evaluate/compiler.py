@@ -14,6 +14,7 @@ from sqlglot import exp
 from headrace.errors import TypeMismatch
 from headrace.functions import REGISTRY
 from headrace.tree import Call, CastTo, Duration, Instant, RequestColumn
+from headrace.types import parse_type
 
 from . import arithmetic, compare, logic
 from .calls import BUILDERS, field_of, unpack
@@ -119,7 +120,8 @@ class Compiler:
             raise TypeMismatch(message)
         function = REGISTRY[name]
         result = function.result_type([argument.type for argument in arguments])
-        function.check_literals([... if argument.constant is None else argument.constant.as_py() for argument in arguments])
+        function.check_literals([argument.constant is not None for argument in arguments])
+        function.check_values([... if argument.constant is None else argument.constant.as_py() for argument in arguments])
         return BUILDERS[name](arguments, result)
 
     def _now(self) -> Node:
@@ -138,12 +140,6 @@ def number(text: str) -> Node:
     if -(2**63) <= value < 2**63:
         return constant(value, pa.int64())
     return constant(float(value), pa.float64())
-
-
-def parse_type(name: str) -> pa.DataType:
-    from headrace.types import parse_type as parse
-
-    return parse(name)
 
 
 def identity(tree: Any) -> Any:

@@ -26,15 +26,13 @@ def compile_finish(features: Sequence[FeaturePlan], cells: pa.Schema, requests: 
     """`features` over batches of `cells`: a closure from (cells, now, requests) to (one array a feature in their order, failures).
 
     `now` is the asker's instant of each row, timestamp[us, UTC]; `requests` maps the name of each request column to its values, one a row.
-    The failures map the name of each feature with failed rows to their number. A closure without features that ask for them takes None and {}.
+    The failures map the name of each feature with failed rows to their number. Where no feature asks for them, None and {} will do.
     Raises TypeMismatch where a feature has no meaning over `cells`; the closure raises for no row's value.
     """
     compiler = Compiler(cells, [feature.expr for feature in features], asker=True, requests=dict(requests))
     nodes = [(feature.name, cast(compiler.node(feature.expr), feature.type)) for feature in features]
 
-    def run(
-        batch: pa.RecordBatch, now: pa.Array[Any], asked: Mapping[str, pa.Array[Any]]
-    ) -> tuple[list[pa.Array[Any]], dict[str, int]]:
+    def run(batch: pa.RecordBatch, now: pa.Array[Any], asked: Mapping[str, pa.Array[Any]]) -> tuple[list[pa.Array[Any]], dict[str, int]]:
         frame = Frame(batch.num_rows, batch, now, asked)
         values, failures = [], {}
         for name, node in nodes:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from .arrow import nulls
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,7 +37,7 @@ def isolate(
     except refused:
         rows = len(data[0])
     if rows == 1:
-        return pa.nulls(1, type_), np.ones(1, dtype=np.bool_)
+        return nulls(1, type_), np.ones(1, dtype=np.bool_)
     half = rows // 2
     parts, masks = [], []
     for start, length in ((0, half), (half, rows - half)):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headrace.errors import TypeMismatch
 from headrace.functions.common import common_type
 
+from .arrow import pc
 from .buffers import truth
 from .cast import cast
 from .nodes import Node, apply, array, constant, make
@@ -73,7 +73,7 @@ def choose(conditions: Sequence[Node], branches: Sequence[Node], default: Node) 
             asked = array(asked, frame.rows)
             value, lost = branch.run(frame)
             if asked.null_count:
-                asked = asked.fill_null(False)  # noqa: FBT003
+                asked = asked.fill_null(False)
             out = pc.if_else(asked, value, out)
             if failed is not None or lost is not None or unsure is not None:
                 none: Any = np.zeros(frame.rows, dtype=np.bool_)
@@ -120,7 +120,7 @@ def _fold(kernel: Any, *, decider: bool, nodes: Sequence[Node], word: str) -> No
     return result
 
 
-def _pair(kernel: Any, decider: bool, left: Node, right: Node) -> Node:  # noqa: FBT001
+def _pair(kernel: Any, decider: bool, left: Node, right: Node) -> Node:
     for side in (left, right):
         if side.constant is not None and side.constant.as_py() is decider:
             return constant(decider, BOOL)
@@ -140,7 +140,7 @@ def _pair(kernel: Any, decider: bool, left: Node, right: Node) -> Node:  # noqa:
     return make(BOOL, run, [left, right])
 
 
-def _is(data: Datum, wanted: bool, rows: int) -> Mask:  # noqa: FBT001
+def _is(data: Datum, wanted: bool, rows: int) -> Mask:
     data = array(data, rows)
     return truth(data if wanted else pc.invert(data))
 

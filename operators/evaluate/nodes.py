@@ -9,14 +9,17 @@ It promises that no `run` raises for a row's value as long as the kernels keep t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from .arrow import repeated
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import numpy.typing as npt
 
     Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -102,6 +105,4 @@ def array(datum: Datum, rows: int) -> Any:
     """The datum as an array of `rows` rows."""
     if not isinstance(datum, pa.Scalar):
         return datum
-    if not datum.is_valid:
-        return pa.nulls(rows, datum.type)
-    return pa.repeat(datum, rows)
+    return repeated(datum, rows)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headrace import tree as trees
 
+from .arrow import pc
 from .cast import cast
 from .compiler import Compiler
 from .nodes import Frame, Node, array
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 
 def compile_row(expr: exp.Expression, schema: pa.Schema, result: pa.DataType) -> Callable[[pa.RecordBatch], tuple[pa.Array[Any], int]]:
-    """`expr` over batches of `schema`: a closure that returns an array of type `result`, as long as the batch, and the number of failed rows.
+    """`expr` over batches of `schema`: a closure that returns an array of type `result`, as long as the batch,
+    and the number of failed rows.
 
     Raises TypeMismatch where `expr` has no meaning over `schema` or does not cast to `result`. The closure raises for no row's value.
 

@@ -4,18 +4,17 @@ Around the text, white space is ignored.
 - integers: digits with an optional sign; anything else, also `1.0` and `0x1f`, fails; out of range fails.
 - floats: decimal and scientific notation, `nan`, `inf`, `infinity` in any case; what is too large is infinite.
 - bool: true t 1 yes y, false f 0 no n, in any case.
-- timestamp: ISO 8601, `2024-01-31`, `2024-01-31T10:00`, seconds and up to nine decimals (those after six are cut), `Z` or an offset; without
-  one, UTC. date: the same, its day where it is written.
+- timestamp: ISO 8601, `2024-01-31`, `2024-01-31T10:00`, seconds and up to nine decimals (those after six are cut), `Z` or an offset;
+  without one, UTC. date: the same, its day where it is written.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from .arrow import bounds, pc
 from .buffers import truth
 from .isolate import isolate
 
@@ -70,11 +69,11 @@ def _integer(data: Datum, to: pa.DataType) -> Result:
 
 def _fits(digits: Any, to: pa.DataType) -> Any:
     """Whether a number without leading zeros lies within the bounds of `to`: fewer digits, or as many and not above."""
-    bounds = np.iinfo(to.to_pandas_dtype())
     minus = pc.starts_with(digits, "-")
     bare = pc.utf8_ltrim(digits, characters="-")
     length = pc.utf8_length(bare)
-    low, high = str(-int(bounds.min)), str(int(bounds.max))
+    least, most = bounds(to)
+    low, high = str(-least), str(most)
     wide = pc.if_else(minus, len(low), len(high))
     below = pc.less_equal(bare, pc.if_else(minus, low, high))
     return pc.or_(pc.less(length, wide), pc.and_(pc.equal(length, wide), below))

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from headrace.errors import TypeMismatch
+from headrace.errors import TypeMismatch, unknown
+from headrace.functions_user import USER
 
+from .arrow import nulls
 from .isolate import isolate
 from .nodes import Frame, Node, array, join
 
@@ -36,11 +38,8 @@ class _WrongResultError(Exception):
 
 def user_call(name: str, arguments: Sequence[Node]) -> Node:
     """The node of the user's function `name` on `arguments`."""
-    from headrace.functions_user import USER
-
     if name not in USER:
-        message = f"unknown user function {name}"
-        raise TypeMismatch(message)
+        raise unknown("function", name, "the user's functions", USER)
     if not arguments:
         message = f"the user function {name} takes at least one argument"
         raise TypeMismatch(message)
@@ -56,7 +55,7 @@ def user_call(name: str, arguments: Sequence[Node]) -> Node:
     def checked(*data: pa.Array[Any]) -> Any:
         try:
             result: Any = function.fn(*data)
-        except Exception as error:  # noqa: BLE001 - whatever a user's function raises concerns its rows, never the flow
+        except Exception as error:
             report(f"raised {type(error).__name__}: {error}")
             raise _RaisedError from error
         if isinstance(result, pa.ChunkedArray):
@@ -76,9 +75,9 @@ def user_call(name: str, arguments: Sequence[Node]) -> Node:
             failed = join(failed, lost)
             data.append(array(datum, frame.rows))
         try:
-            result, lost = isolate(checked, type_, *data, refused=(_RaisedError,)) if frame.rows else (pa.nulls(0, type_), None)
+            result, lost = isolate(checked, type_, *data, refused=(_RaisedError,)) if frame.rows else (nulls(0, type_), None)
         except _WrongResultError:
-            result, lost = pa.nulls(frame.rows, type_), np.ones(frame.rows, dtype=np.bool_)
+            result, lost = nulls(frame.rows, type_), np.ones(frame.rows, dtype=np.bool_)
         return result, join(failed, lost)
 
     return Node(type_, run)

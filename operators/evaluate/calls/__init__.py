@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from ..nodes import Node
+    from operators.evaluate.nodes import Node
 
 BUILDERS: dict[str, Callable[[list[Node], pa.DataType], Node]] = {**_HASHING, **_MATHEMATICS, **_NESTED, **_PICK, **_TEXT, **_TIME}
 

@@ -1,6 +1,6 @@
 """XXH64 over columns of values: the same number for a value for ever, on every machine and in every version.
 
-The algorithm is Yann Collet's XXH64 (github.com/Cyan4973/xxHash, doc/xxhash_spec.md) with seed 0, over bytes that are fixed by this module's functions:
+The algorithm is Yann Collet's XXH64 (github.com/Cyan4973/xxHash, doc/xxhash_spec.md) with seed 0, over bytes that this module fixes:
 UTF-8 of a text, little-endian int64 or float64 of a number. A change to any of it changes what every model has been trained on.
 Values of equal length are hashed together, so that NumPy does the work.
 """
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ..buffers import integers, numbers, rebuild, valid
-from ..cast import cast
-from ..nodes import Node, apply
+from operators.evaluate.buffers import integers, numbers, rebuild, valid
+from operators.evaluate.cast import cast
+from operators.evaluate.nodes import Node, apply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
 
-    from ..nodes import Datum
+    from operators.evaluate.nodes import Datum
 
     Words = npt.NDArray[np.uint64]
 
@@ -81,15 +81,16 @@ def hash64(data: Datum) -> Words:
 def _hash_bytes(data: Datum) -> Words:
     encoded = data.dictionary_encode()
     known = encoded.dictionary
-    offsets = np.frombuffer(known.buffers()[1], dtype=np.int32, count=len(known) + 1, offset=4 * known.offset) if len(known) else np.zeros(1, np.int32)
-    buffer = known.buffers()[2]
+    _, places, buffer = known.buffers()
+    offsets = np.frombuffer(places, dtype=np.int32, count=len(known) + 1, offset=4 * known.offset) if len(known) else np.zeros(1, np.int32)
     content = np.frombuffer(buffer, dtype=np.uint8) if buffer is not None else np.zeros(0, np.uint8)
     lengths = np.diff(offsets)
-    hashes = np.zeros(max(len(known), 1), dtype=np.uint64)
+    hashes: Words = np.zeros(max(len(known), 1), dtype=np.uint64)
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length)
         hashes[rows] = xxh64(content[offsets[rows, None] + np.arange(length)])
-    return hashes[numbers(encoded.indices.fill_null(0))]
+    of_rows: Words = hashes[numbers(encoded.indices.fill_null(0))]
+    return of_rows
 
 
 def _round(lane: Words, word: Words) -> Words:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ..arithmetic import binary, negative
-from ..buffers import numbers, rebuild, valid
-from ..cast import cast
-from ..isolate import isolate
-from ..nodes import Node, apply, constant, fallible
+from operators.evaluate.arithmetic import binary, negative
+from operators.evaluate.arrow import pc
+from operators.evaluate.buffers import numbers, rebuild, valid
+from operators.evaluate.cast import cast
+from operators.evaluate.isolate import isolate
+from operators.evaluate.nodes import Node, apply, constant, fallible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..nodes import Datum, Result
+    from operators.evaluate.nodes import Datum, Result
 
 INT, FLOAT = pa.int64(), pa.float64()
 _EARTH_KM = 6371.0088
@@ -32,8 +32,8 @@ def _abs(arguments: list[Node], type_: pa.DataType) -> Node:
     if type_ == INT:
         return fallible(type_, _magnitude, node)
     opposite = negative(node)
-    from ..compare import compare
-    from ..logic import choose
+    from operators.evaluate.compare import compare
+    from operators.evaluate.logic import choose
 
     return choose([compare("<", node, constant(0, type_))], [opposite], node)
 

@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from headrace.errors import TypeMismatch, unknown
-
-from ..buffers import numbers, truth
-from ..cast import cast
-from ..columns import inside
-from ..nodes import Node, apply, constant
+from operators.evaluate.arrow import list_array, pc
+from operators.evaluate.buffers import numbers, truth
+from operators.evaluate.cast import cast
+from operators.evaluate.nodes import Node, apply, array, constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..nodes import Datum
+    from operators.evaluate.nodes import Datum
 
 INT = pa.int64()
 
@@ -36,14 +34,7 @@ def field_of(node: Node, name: str) -> Node:
     index = node.type.get_field_index(name)
     if index < 0:
         raise unknown("field", name, "the struct", [field.name for field in node.type])
-    type_ = node.type.field(index).type
-    known_as = inside(type_)
-
-    def kernel(data: Datum) -> Any:
-        values = pc.struct_field(data, [index])
-        return values if known_as == type_ else values.cast(known_as, safe=False)
-
-    return apply(known_as, kernel, node)
+    return apply(node.type.field(index).type, lambda data: pc.struct_field(data, [index]), node)
 
 
 def unpack(node: Node, type_: pa.DataType) -> Node:
@@ -66,7 +57,7 @@ def _unpacked_lists(data: Datum, type_: Any) -> Any:
     items = _unpacked(data.flatten(), type_.value_type)
     lengths = numbers(pc.list_value_length(data).fill_null(0))
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), items, type=type_, mask=data.is_null())
+    return list_array(pa.array(offsets), items, type_, data.is_null())
 
 
 def _pack(arguments: list[Node], type_: pa.DataType) -> Node:
@@ -115,11 +106,8 @@ def _dressed(value: Any, type_: Any) -> Any:
 def _item(arguments: list[Node], type_: pa.DataType) -> Node:
     if pa.types.is_null(type_):
         return constant(None, type_)
-    known_as = inside(type_)
 
     def kernel(data: Datum, places: Datum) -> Any:
-        if pa.types.is_fixed_size_list(data.type):
-            data = data.cast(pa.list_(data.type.value_type))
         offsets = numbers(data.offsets).astype(np.int64)
         starts, lengths = offsets[:-1], np.diff(offsets)
         place = numbers(places)
@@ -127,15 +115,12 @@ def _item(arguments: list[Node], type_: pa.DataType) -> Node:
         lost = (place < 0) | (place >= lengths)
         for each in (data, places):
             lost |= ~truth(each.is_valid()) if not isinstance(each, pa.Scalar) else not each.is_valid
-        values = data.values.take(pa.array(starts + place, mask=lost))
-        return values if known_as == type_ else values.cast(known_as, safe=False)
+        return data.values.take(pa.array(starts + place, mask=lost))
 
     def lists(data: Datum, places: Datum) -> Any:
-        if isinstance(data, pa.Scalar):
-            data = pa.repeat(data, len(places))
-        return kernel(data, places)
+        return kernel(array(data, len(places)), places)
 
-    return apply(known_as, lists, arguments[0], cast(arguments[1], INT))
+    return apply(type_, lists, arguments[0], cast(arguments[1], INT))
 
 
 def _list_length(arguments: list[Node], type_: pa.DataType) -> Node:

@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from .. import compare, logic
-from ..cast import cast
-from ..nodes import Node, apply, constant
+from operators.evaluate import compare, logic
+from operators.evaluate.arrow import pc
+from operators.evaluate.cast import cast
+from operators.evaluate.nodes import Node, apply, constant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..nodes import Datum
+    from operators.evaluate.nodes import Datum
 
 BOOL = pa.bool_()
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ..cast import cast
-from ..nodes import Node, apply
+from operators.evaluate.arrow import pc
+from operators.evaluate.cast import cast
+from operators.evaluate.nodes import Node, apply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..nodes import Datum
+    from operators.evaluate.nodes import Datum
 
 INT, TEXT = pa.int64(), pa.string()
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ..buffers import integers, numbers, rebuild, valid
-from ..cast import cast
-from ..nodes import Node, apply, fallible
+from operators.evaluate.arrow import pc
+from operators.evaluate.buffers import integers, numbers, rebuild, valid
+from operators.evaluate.cast import cast
+from operators.evaluate.nodes import Node, apply, fallible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
 
-    from ..nodes import Datum, Result
+    from operators.evaluate.nodes import Datum, Result
 
     Counts = npt.NDArray[np.int64]
 
