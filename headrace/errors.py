@@ -128,6 +128,22 @@ class AmbiguousTruth(DefinitionError, TypeError):
     """An expression where Python asks for True or False."""
 
 
+class DataError(UserError):
+    """A file or table that was given and cannot be read as its source."""
+
+
+class ConfigError(UserError):
+    """A setting that does not exist, is of a wrong type or contradicts another."""
+
+
+class RepositoryError(UserError):
+    """A file of a feature repository that cannot be loaded, or definitions that do not go together."""
+
+
+class StorageError(HeadraceError):
+    """A file or store of ours that could not be read or written."""
+
+
 def quoted(names: Iterable[str]) -> str:
     """Names as a text has them: 'a', 'b'."""
     return ", ".join(f"'{name}'" for name in names)
