@@ -2,19 +2,19 @@
 
 It promises a timeline that depends on the log alone. Between two records log time passes continuously, microsecond by microsecond: a
 partition is active while its last record is at most `idle` old; when it falls idle the smallest newest event time is taken again without
-it; when all are idle since s, the clock advances at log time's pace from there. At one arrival all records come first, then the clock.
+it; when all are idle since s, the clock advances at log time's pace from there. Within one arrival the records are read in the order of their places; refresh instants are
+passed behind all of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tests.oracle.accepting import DEAD, accept
 
 if TYPE_CHECKING:
-    from tests.oracle.model import Group, Log, Record
+    from tests.oracle.model import Group, Log, Place, Record
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,11 @@ class Passed:
 class Timeline:
     """The clock's way through a log.
 
-    `before[a]` is the clock when log time has reached the arrival a and none of its records is read yet, `after[a]` when all of them are;
-    None while no event time was seen.
+    `before[place]` is the clock when log time has reached the record at that place, which is not read yet; None while no event time was seen.
     """
 
     passes: list[Passed] = field(default_factory=list)
-    before: dict[int, int | None] = field(default_factory=dict)
-    after: dict[int, int | None] = field(default_factory=dict)
+    before: dict[Place, int | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -51,22 +49,20 @@ class _Partition:
 
 def timeline(log: Log, group: Group) -> Timeline:
     """The clock of a group: over the partitions of its sources."""
-    run = _Run(group.refresh)
     dead = [reason in DEAD for reason in accept(log).reasons]
     mine = [(record, gone) for record, gone in zip(log.records, dead, strict=True) if record.topic in group.sources]
-    for arrival, records in groupby(mine, key=lambda pair: pair[0].arrival):
-        run.silence(arrival)
-        run.line.before[arrival] = run.clock
-        for record, gone in records:
-            run.read(log, record, dead=gone)
-        run.settle(arrival)
-        run.line.after[arrival] = run.clock
+    run = _Run(group.refresh, min((record.at for record, gone in mine if not gone), default=0))
+    for record, gone in mine:
+        run.silence(record.arrival)
+        run.line.before[record.place] = run.clock
+        run.read(log, record, dead=gone)
     return run.line
 
 
 class _Run:
-    def __init__(self, refresh: int) -> None:
-        self.refresh = refresh
+    def __init__(self, refresh: int, oldest: int) -> None:
+        """`oldest` is the log's oldest event time: refresh instants before it change nothing and are not listed."""
+        self.refresh, self.oldest = refresh, oldest
         self.partitions: dict[tuple[str, int], _Partition] = {}
         self.log_time: int | None = None
         self.clock: int | None = None
@@ -91,6 +87,7 @@ class _Run:
             time = min(record.at, record.arrival)
             partition.newest = time if partition.newest is None else max(partition.newest, time)
         self.log_time = record.arrival
+        self.settle(record.arrival)
 
     def settle(self, log_time: int) -> None:
         """Take the smallest newest event time of the partitions that are active at `log_time`."""
@@ -100,10 +97,8 @@ class _Run:
 
     def _advance(self, clock: int, log_time: int, *, pace: bool) -> None:
         """Move the clock to `clock`, reached at `log_time`: in one leap, or a microsecond of clock for each of log time."""
-        if self.clock is None:
-            self.clock = clock
-            return
-        first = (self.clock // self.refresh + 1) * self.refresh
+        since = self.oldest - 1 if self.clock is None else self.clock
+        first = (since // self.refresh + 1) * self.refresh
         for instant in range(first, clock + 1, self.refresh):
             self.line.passes.append(Passed(instant, log_time - (clock - instant) if pace else log_time))
-        self.clock = max(self.clock, clock)
+        self.clock = clock if self.clock is None else max(self.clock, clock)

@@ -33,7 +33,7 @@ def rows_of_events(log: Log, group: Group) -> list[Row]:
     """Every event's row."""
     clock = timeline(log, group).before
     accepted = events(log, group.sources)
-    return [_row(log, group, event, visible(event, accepted), clock[event.arrival]) for event in accepted]
+    return [_row(log, group, event, visible(event, accepted), clock[event.place]) for event in accepted]
 
 
 def visible(event: Record, accepted: Iterable[Record]) -> list[Record]:

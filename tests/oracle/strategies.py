@@ -89,10 +89,11 @@ def _partition(draw: DrawFn, topic: str, partition: int, size: int, *, wild: boo
 def windows(draw: DrawFn, *, rows: bool = True, ever: bool = True) -> Window:
     """Every shape: by time in four closures, by rows, by both, ever; delayed; with the row or its instant excluded."""
     shape = draw(st.sampled_from(["size", "size", "size"] + ["rows", "both"] * rows + ["ever"] * ever))
+    by_time = shape in {"size", "both"}
     return Window(
-        size=draw(st.sampled_from([1, 3, 5, 10, 20, 60])) * SECOND if shape in {"size", "both"} else None,
+        size=draw(st.sampled_from([1, 3, 5, 10, 20, 60])) * SECOND if by_time else None,
         rows=draw(st.integers(1, 4)) if shape in {"rows", "both"} else None,
-        closed=draw(st.sampled_from(["right", "right", "left", "both", "none"])),
+        closed=draw(st.sampled_from(["right", "right", "left", "both", "none"])) if by_time else "right",
         exclude=draw(st.sampled_from(["", "", "row", "instant"])),
         delay=draw(st.sampled_from([0, 0, 0, 1, 4, 12])) * SECOND,
     )
