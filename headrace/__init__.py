@@ -1,0 +1,49 @@
+"""headrace: features written once, computed by one dataflow for training data and for the live stream.
+
+What people write stands here: `import headrace as hr`. Each name is loaded when it is first used, so that the import itself takes
+milliseconds; a test holds it to that.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headrace.constructors import coalesce, concat, event_time, function, greatest, haversine, least, literal, struct, when
+    from headrace.errors import HeadraceError
+    from headrace.expressions import Expression
+    from headrace.groups import FeatureGroup, Selection
+    from headrace.keys import Dimension, Key
+    from headrace.labels import label
+    from headrace.requests import Request
+    from headrace.services import FeatureService
+    from headrace.source import Source
+    from headrace.windows import Window, window
+
+_WHERE = {
+    "coalesce": "constructors", "concat": "constructors", "event_time": "constructors", "function": "constructors", "greatest": "constructors",
+    "haversine": "constructors", "least": "constructors", "literal": "constructors", "struct": "constructors", "when": "constructors",
+    "HeadraceError": "errors", "Expression": "expressions", "FeatureGroup": "groups", "Selection": "groups", "Dimension": "keys", "Key": "keys",
+    "label": "labels", "Request": "requests", "FeatureService": "services", "Source": "source", "Window": "windows", "window": "windows",
+    "parse": "sql", "to_sql": "sql", "Repository": "repository", "replay": "replaying",
+}  # fmt: skip
+"""Public names and the modules of this package that hold them."""
+
+__all__ = [
+    "Dimension", "Expression", "FeatureGroup", "FeatureService", "HeadraceError", "Key", "Request", "Selection", "Source", "Window", "coalesce",
+    "concat", "event_time", "function", "greatest", "haversine", "label", "least", "literal", "struct", "when", "window",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        text = f"headrace has no {name!r}"
+        raise AttributeError(text)
+    found = getattr(importlib.import_module(f"headrace.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})
