@@ -1,0 +1,142 @@
+"""A folder that holds immutable files: local, or any that fsspec reaches (`s3://bucket/prefix`).
+
+It promises that a file appears whole or not at all, and that of two writers of one name exactly one succeeds: a hard link locally,
+`If-None-Match` on S3. It relies on fsspec for everything that is not local; credentials and endpoints come from the environment or from
+`options`. What the files mean is left to its callers.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from headrace.errors import StorageError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Folder:
+    """One folder by its URI; `options` go to fsspec as they stand. Pickles as its URI and options."""
+
+    def __init__(self, uri: str | os.PathLike[str], options: Mapping[str, Any] | None = None) -> None:
+        text = os.fspath(uri)
+        self.uri = text.removeprefix("file://").rstrip("/") or "/"
+        self.options = dict(options or {})
+        self.local = "://" not in self.uri
+        self._remote: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Folder, (self.uri, self.options)
+
+    def __repr__(self) -> str:
+        return f"Folder({self.uri!r})"
+
+    def child(self, name: str) -> Folder:
+        """The folder `name` in this one."""
+        return Folder(f"{self.uri}/{name}", self.options)
+
+    def path(self, name: str) -> str:
+        """The full address of a file in it, for people."""
+        return f"{self.uri}/{name}"
+
+    def names(self) -> list[str]:
+        """The names of the files in it, sorted; empty where the folder is not there."""
+        if self.local:
+            folder = Path(self.uri)
+            return sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
+        fs, root = self._fs()
+        fs.invalidate_cache(root)
+        try:
+            found = fs.ls(root, detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(entry["name"].rsplit("/", 1)[1] for entry in found if entry["type"] == "file" and not entry["name"].endswith("/"))
+
+    def folders(self) -> list[str]:
+        """The names of the folders in it, sorted."""
+        if self.local:
+            folder = Path(self.uri)
+            return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+        fs, root = self._fs()
+        fs.invalidate_cache(root)
+        try:
+            found = fs.ls(root, detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(entry["name"].rstrip("/").rsplit("/", 1)[1] for entry in found if entry["type"] == "directory")
+
+    def open(self, name: str) -> pa.NativeFile:
+        """The file for reading at random places; several may be open at once, from several threads."""
+        if self.local:
+            return pa.memory_map(self.path(name))
+        import pyarrow.fs
+
+        filesystems: Any = pyarrow.fs   # its stubs take the handler for abstract
+        fs, root = self._fs()
+        opened: pa.NativeFile = filesystems.PyFileSystem(filesystems.FSSpecHandler(fs)).open_input_file(f"{root}/{name}")
+        return opened
+
+    def staging(self) -> Path:
+        """A local folder for files that are being written, on the same disk where this folder is local."""
+        if self.local:
+            folder = Path(self.uri) / ".staging"
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        import tempfile
+
+        return Path(tempfile.gettempdir())
+
+    def publish(self, written: Path, name: str) -> bool:
+        """Gives the finished local file `written` its name here, and removes it; False where the name exists already."""
+        try:
+            if self.local:
+                target = Path(self.uri) / name
+                _sync(written)
+                os.link(written, target)
+                _sync(target.parent)
+            else:
+                fs, root = self._fs()
+                fs.put_file(str(written), f"{root}/{name}", mode="create")
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if not self.local and _is_conflict(error):
+                return False
+            raise StorageError(f"cannot write {self.path(name)}: {error}", path=self.path(name)) from error
+        finally:
+            written.unlink(missing_ok=True)
+        return True
+
+    def _fs(self) -> tuple[Any, str]:
+        """The file system of fsspec, and the path in it."""
+        if self._remote is None:
+            try:
+                import fsspec
+
+                fs, root = fsspec.core.url_to_fs(self.uri, **self.options)
+            except (ImportError, ValueError) as error:
+                text = f"cannot reach {self.uri}: {error}; pip install headrace[s3] for s3://"
+                raise UserError(text, uri=self.uri) from error
+            self._remote = fs, root.rstrip("/")
+        found: tuple[Any, str] = self._remote
+        return found
+
+
+def _is_conflict(error: OSError) -> bool:
+    """Whether S3 refused to replace an object; botocore's answer stands behind fsspec's error."""
+    cause = error.__cause__ or error
+    answer = getattr(cause, "response", {})
+    return answer.get("Error", {}).get("Code") in {"PreconditionFailed", "ConditionalRequestConflict"} or "PreconditionFailed" in str(error)
+
+
+def _sync(path: Path) -> None:
+    """Brings a file or a folder's entries to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
