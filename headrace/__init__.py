@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from headrace.windows import Window, window
 
 _WHERE = {
-    "coalesce": "constructors", "concat": "constructors", "event_time": "constructors", "function": "constructors", "greatest": "constructors",
-    "haversine": "constructors", "least": "constructors", "literal": "constructors", "struct": "constructors", "when": "constructors",
-    "HeadraceError": "errors", "Expression": "expressions", "FeatureGroup": "groups", "Selection": "groups", "Dimension": "keys", "Key": "keys",
-    "label": "labels", "Request": "requests", "FeatureService": "services", "Source": "source", "Window": "windows", "window": "windows",
+    "coalesce": "constructors", "concat": "constructors", "event_time": "constructors", "function": "constructors",
+    "greatest": "constructors", "haversine": "constructors", "least": "constructors", "literal": "constructors", "struct": "constructors", "when": "constructors",
+    "HeadraceError": "errors", "Expression": "expressions", "FeatureGroup": "groups", "Selection": "groups", "Dimension": "keys",
+    "Key": "keys", "label": "labels", "Request": "requests", "FeatureService": "services", "Source": "source", "Window": "windows", "window": "windows",
     "parse": "sql", "to_sql": "sql", "Repository": "repository", "replay": "replaying",
 }  # fmt: skip
 """Public names and the modules of this package that hold them."""
 
 __all__ = [
-    "Dimension", "Expression", "FeatureGroup", "FeatureService", "HeadraceError", "Key", "Request", "Selection", "Source", "Window", "coalesce",
-    "concat", "event_time", "function", "greatest", "haversine", "label", "least", "literal", "struct", "when", "window",
+    "Dimension", "Expression", "FeatureGroup", "FeatureService", "HeadraceError", "Key", "Request", "Selection", "Source", "Window",
+    "coalesce", "concat", "event_time", "function", "greatest", "haversine", "label", "least", "literal", "struct", "when", "window",
 ]  # fmt: skip
 
 

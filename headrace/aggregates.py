@@ -98,14 +98,17 @@ _KINDS = [
         "clicks.count().over('1h')", input_optional=True,
     ),
     AggregateKind(
-        "sum", "number", "sum", "The sum of the values that are not null; int64 of integers and bool, float64 of floats. Null over nothing.",
+        "sum", "number", "sum", "The sum of the values that are not null: int64 of integers and bool, float64 of floats; null over nothing.",
         "clicks['price'].sum().over('1h')", widens=True,
     ),
-    AggregateKind("mean", "number", "float64", "The mean of the values that are not null.", "clicks['price'].mean().over('1h')", widens=True),
+    AggregateKind(
+        "mean", "number", "float64", "The mean of the values that are not null.", "clicks['price'].mean().over('1h')", widens=True,
+    ),
     AggregateKind("min", "order", "input", "The least value; NaN is above all.", "clicks['price'].min().over('1h')"),
     AggregateKind("max", "order", "input", "The greatest value; NaN is above all.", "clicks['price'].max().over('1h')"),
     AggregateKind(
-        "var", "number", "float64", "The variance, divided by n - 1; null below two values.", "clicks['price'].var().over('1h')", widens=True,
+        "var", "number", "float64", "The variance, divided by n - 1; null below two values.", "clicks['price'].var().over('1h')",
+        widens=True,
     ),
     AggregateKind(
         "std", "number", "float64", "The standard deviation, divided by n - 1; null below two values.", "clicks['price'].std().over('1h')",
@@ -119,14 +122,16 @@ _KINDS = [
         "last", "any", "input", "The newest value; nulls count unless ignore_nulls=True.", "clicks['item'].last().over('1h')",
         ignores_nulls=True,
     ),
-    AggregateKind("n_unique", "any", "int64", "How many different values that are not null, exactly.", "clicks['item'].n_unique().over('1d')"),
+    AggregateKind(
+        "n_unique", "any", "int64", "How many different values that are not null, exactly.", "clicks['item'].n_unique().over('1d')",
+    ),
     AggregateKind(
         "last_n", "any", "list", "The newest n values as a list, oldest first; nulls count unless ignore_nulls=True. Null over nothing.",
         "clicks['item'].last_n(5).over('1d')", needs_n=True, ignores_nulls=True,
     ),
     AggregateKind(
-        "lag", "any", "input", "The value n events before the newest; nulls count unless ignore_nulls=True.", "clicks['item'].lag(1).over('1d')",
-        needs_n=True, ignores_nulls=True,
+        "lag", "any", "input", "The value n events before the newest; nulls count unless ignore_nulls=True.",
+        "clicks['item'].lag(1).over('1d')", needs_n=True, ignores_nulls=True,
     ),
     AggregateKind(
         "last_time", "none", "timestamp", "The time of the newest event.", "clicks.time_since_last()", always=True, input_optional=True,

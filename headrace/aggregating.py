@@ -30,8 +30,8 @@ class Aggregating:
     __slots__ = ()
 
     if TYPE_CHECKING:
-        _variants: tuple[tuple[str, exp.Expression], ...]
-        _sources: dict[str, Source]
+        built: tuple[tuple[str, exp.Expression], ...]
+        by_name: dict[str, Source]
 
         def _with(self, variants: Sequence[tuple[str, exp.Expression]], sources: Mapping[str, Source] | None = None) -> Expression: ...
 
@@ -88,7 +88,7 @@ class Aggregating:
         return self._aggregate("decay_sum", where, half_life_us=half_life_us(half_life))
 
     def _aggregate(self, kind: str, where: Expression | None, **parameters: Any) -> Expression:
-        return self._with(*aggregate(kind, self._variants, self._sources, where, **parameters))
+        return self._with(*aggregate(kind, self.built, self.by_name, where, **parameters))
 
     def over(
         self,
@@ -118,7 +118,7 @@ class Aggregating:
             windows = [window(size, rows=rows, closed=closed, exclude=exclude, delay=delay)]
         several = isinstance(size, list | tuple)
         variants = []
-        for suffix, node in self._variants:
+        for suffix, node in self.built:
             for each in windows:
                 label = "_".join(part for part in (suffix, each.label if several else "") if part)
                 variants.append((label, close(node, each)))
@@ -145,12 +145,12 @@ def aggregate(
     condition = None if where is None else as_expression(where)
     if condition is not None and condition.is_template:
         raise InvalidValue("where= takes one condition, found a template")
-    together = merged(iter([sources, {} if condition is None else condition._sources]))
-    found = []
+    together = merged(iter([sources, {} if condition is None else condition.by_name]))
+    found: list[tuple[str, exp.Expression]] = []
     for suffix, node in variants:
         inner, seen = (None, list(filters)) if node is None else stripped(node)
         if condition is not None:
-            bare, more = stripped(condition._variants[0][1])
+            bare, more = stripped(condition.built[0][1])
             seen = distinct([*seen, *more, bare])
         joined = conjunction(seen)
         _check(kind, inner, joined)
@@ -203,7 +203,7 @@ def _source(kind: str, inner: exp.Expression | None, where: exp.Expression | Non
     both = [each.copy() for each in (inner, where) if each is not None]
     if inner is None and not any(each.find(exp.Column) for each in both):
         return next(iter(sources))
-    name = only_source(sources, exp.Tuple(expressions=both), f"the aggregate {kind}")
+    name = only_source(exp.Tuple(expressions=both), f"the aggregate {kind}")
     if inner is None and next(iter(sources)) != name:
         text = f"the aggregate {kind} of source '{next(iter(sources))}' has a filter on source '{name}'"
         raise MixedSources(text, sources=[next(iter(sources)), name])

@@ -45,7 +45,7 @@ def closed(node: exp.Expression, place: str) -> exp.Expression:
 def check_names(group: str, keys: tuple[Key, ...], features: Iterable[str], requests: Iterable[str]) -> None:
     """Features must not take a name that another column of the same table has."""
     taken = {key.name: "the name of its Key, which every row has" for key in keys}
-    taken |= {name: "the name of a request column that it reads" for name in requests}
+    taken |= dict.fromkeys(requests, "the name of a request column that it reads")
     taken |= dict.fromkeys(RESERVED, "the name of the column of times")
     for name in features:
         checked_name(name, f"a feature of group '{group}'")
@@ -70,17 +70,18 @@ def check_labels(node: exp.Expression, sources: Mapping[str, Source], place: str
             continue
         aggregate = column.find_ancestor(Aggregate)
         what = f"{place} reads label '{column.name}' of source '{column.table}', known {format_duration(known_us)} after its event,"
+        enough = f"delay='{format_duration(known_us)}'"
         facts = {"column": column.name, "source": column.table, "known_after_us": known_us}
         if aggregate is None:
-            text = f"{what} outside an aggregate, where it is the event's own; take it in an aggregate with delay='{format_duration(known_us)}'"
+            text = f"{what} outside an aggregate, where it is the event's own; take it in an aggregate with {enough}"
             raise LabelLeak(text, **facts)
         delay_us = aggregate.args["frame"].args.get("delay_us") or 0
         if delay_us >= known_us:
             continue
         if aggregate.args["kind"] in {"decay_sum", "decay_count"}:
-            text = f"{what} in {aggregate.args['kind']}, which takes no window; use .sum() or .count() with .over(…, delay='{format_duration(known_us)}')"
+            text = f"{what} in {aggregate.args['kind']}, which takes no window; use .sum() or .count() with {enough} in .over(…)"
             raise LabelLeak(text, **facts)
-        text = f"{what} in {shown(aggregate)}, which ends {format_duration(delay_us)} before the current row; delay='{format_duration(known_us)}' would do"
+        text = f"{what} in {shown(aggregate)}, which ends {format_duration(delay_us)} before the current row; {enough} would do"
         raise LabelLeak(text, **facts, delay_us=known_us)
 
 
@@ -91,7 +92,8 @@ def requests_of(nodes: Mapping[str, exp.Expression], group: str) -> dict[str, st
         for request in node.find_all(RequestColumn, bfs=False):
             name, declared = str(request.this), request.args["to"]
             if found.setdefault(name, declared) != declared:
-                text = f"feature '{feature}' of group '{group}' takes the request column '{name}' as {declared}, another takes it as {found[name]}"
+                place = f"feature '{feature}' of group '{group}'"
+                text = f"{place} takes the request column '{name}' as {declared}, another takes it as {found[name]}"
                 raise DuplicateName(text, group=group, feature=feature, request=name)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -16,6 +15,8 @@ from headrace.tree import Call
 from headrace.types import parse_type
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from headrace.source import Source
 
 
@@ -83,7 +84,7 @@ def function(name: str, returns: str, fn: Callable[..., Any]) -> Callable[..., E
     """
     checked_name(name, "a function")
     if not callable(fn):
-        text = f"function '{name}' takes something that can be called, found {type(fn).__name__}"
+        text = f"function '{name}' takes something that can be called, found {type(fn).__name__}"  # type: ignore[unreachable]
         raise TypeMismatch(text, function=name)
     declare(name, parse_type(returns), fn)
     return lambda *values: _call(f"udf:{name}", *values)
@@ -108,7 +109,7 @@ class Then(Expression):
     def __init__(self, ifs: list[tuple[Any, Any]]) -> None:
         self._ifs = ifs
         made = _case(ifs, None)
-        super().__init__(made._variants, made._sources)
+        super().__init__(made.built, made.by_name)
 
     def when(self, condition: Any) -> When:
         """A further condition, asked where those before are not true."""

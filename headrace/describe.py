@@ -106,8 +106,8 @@ def _aggregate(node: exp.Expression, names: Mapping[str, str]) -> str:
     shown += f" where {_text(where, names)[0]}" if where is not None else ""
     if frame is None:
         return shown
-    a = frame.args
-    return f"{shown} over [{window_text(a.get('size_us'), a.get('rows'), a.get('delay_us') or 0, a.get('closed') or 'right', a.get('exclude') or '')}]"
+    size_us, rows, delay_us, closed, exclude = (frame.args.get(name) for name in ("size_us", "rows", "delay_us", "closed", "exclude"))
+    return f"{shown} over [{window_text(size_us, rows, delay_us or 0, closed or 'right', exclude or '')}]"
 
 
 def _inside(node: exp.Expression, level: int, names: Mapping[str, str]) -> str:

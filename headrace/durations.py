@@ -37,7 +37,7 @@ def parse_duration(value: str | timedelta, what: str = "a duration") -> int:
     """
     if isinstance(value, timedelta):
         return value // timedelta(microseconds=1)
-    found = _read(value) if isinstance(value, str) else None
+    found = _read(value) if isinstance(value, str) else None  # type: ignore[redundant-expr]   # from a caller without types
     if found is None:
         text = f"{what} is not understood: {value!r}; write {FORMS}"
         raise InvalidValue(text, value=value)

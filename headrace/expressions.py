@@ -7,7 +7,6 @@ group. Row functions stand in `headrace.methods`, aggregates and `over` in `head
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlglot import exp
@@ -23,11 +22,16 @@ from headrace.typing import type_of
 from headrace.views import resolved
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pyarrow import DataType
 
     from headrace.source import Source
 
-_TRUTH = "an expression has no truth: it stands for a column; write & | ~ for and, or, not, .is_in([…]) for in, hr.when(…).then(…).otherwise(…) for if"
+_TRUTH = (
+    "an expression has no truth: it stands for a column; write & | ~ for and, or, not, .is_in([…]) for in, "
+    "hr.when(…).then(…).otherwise(…) for if"
+)
 
 
 class Expression(RowMethods, Aggregating):
@@ -43,45 +47,50 @@ class Expression(RowMethods, Aggregating):
     hr.when(…).then(…).otherwise(…) for if
     """
 
-    __slots__ = ("_sources", "_types", "_variants")
+    __slots__ = ("_types", "built", "by_name")
     __hash__ = None  # type: ignore[assignment]   # == makes an expression
     __iter__ = None
 
+    built: tuple[tuple[str, exp.Expression], ...]
+    """Suffixes and trees as they were built: columns of filtered sources are views still."""
+    by_name: dict[str, Source]
+    """The sources that it reads."""
+
     def __init__(self, variants: Sequence[tuple[str, exp.Expression]] | exp.Expression, sources: Mapping[str, Source]) -> None:
-        self._variants: tuple[tuple[str, exp.Expression], ...] = (("", variants),) if isinstance(variants, exp.Expression) else tuple(variants)
-        self._sources = dict(sources)
-        self._types: tuple[pa.DataType, ...] = tuple(type_of(resolved(node), self._column_type) for _, node in self._variants)
+        self.built = (("", variants),) if isinstance(variants, exp.Expression) else tuple(variants)
+        self.by_name = dict(sources)
+        self._types: tuple[DataType, ...] = tuple(type_of(resolved(node), self._column_type) for _, node in self.built)
 
     @property
     def node(self) -> exp.Expression:
         """The canonical tree; a template has none of its own."""
-        if len(self._variants) > 1:
-            text = f"a template has no single tree: it is {len(self._variants)} features"
+        if len(self.built) > 1:
+            text = f"a template has no single tree: it is {len(self.built)} features"
             raise TypeMismatch(text)
-        return resolved(self._variants[0][1])
+        return resolved(self.built[0][1])
 
     @property
     def variants(self) -> list[tuple[str, Expression]]:
         """Suffix and expression of each feature that this makes; one with the suffix "" where it is no template."""
-        return [(suffix, Expression(node, self._sources)) for suffix, node in self._variants]
+        return [(suffix, Expression(node, self.by_name)) for suffix, node in self.built]
 
     @property
     def is_template(self) -> bool:
         """Whether a list of windows closed it."""
-        return len(self._variants) > 1 or self._variants[0][0] != ""
+        return len(self.built) > 1 or self.built[0][0] != ""
 
     @property
     def sources(self) -> tuple[Source, ...]:
         """The sources that it reads, in the order in which they stand."""
-        return tuple(self._sources.values())
+        return tuple(self.by_name.values())
 
     @property
-    def type(self) -> pa.DataType:
+    def type(self) -> DataType:
         """The Arrow type of its values."""
         return self._types[0]
 
-    def _column_type(self, column: exp.Column) -> pa.DataType:
-        return self._sources[column.table].column_type(column.name)
+    def _column_type(self, column: exp.Column) -> DataType:
+        return self.by_name[column.table].column_type(column.name)
 
     # --- building -----------------------------------------------------------------------------------------------------------
 
@@ -89,9 +98,9 @@ class Expression(RowMethods, Aggregating):
         return combine(make, self, *others)
 
     def _with(self, variants: Sequence[tuple[str, exp.Expression]], sources: Mapping[str, Source] | None = None) -> Expression:
-        return Expression(variants, self._sources if sources is None else sources)
+        return Expression(variants, self.by_name if sources is None else sources)
 
-    def _binary(self, kind: type[exp.Expression], other: Any, *, swapped: bool = False) -> Expression:
+    def _binary(self, kind: Callable[..., exp.Expression], other: Any, *, swapped: bool = False) -> Expression:
         left, right = (other, self) if swapped else (self, other)
         return combine(lambda a, b: kind(this=a, expression=b), left, right)
 
@@ -195,11 +204,11 @@ class Expression(RowMethods, Aggregating):
         return self.field(at) if isinstance(at, str) else self.item(at)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{suffix}: {describe(node)}" if suffix else describe(node) for suffix, node in self._variants)
+        shown = ", ".join(f"{suffix}: {describe(node)}" if suffix else describe(node) for suffix, node in self.built)
         return f"<expression {shown}: {type_name(self.type)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Expression, (self._variants, self._sources)
+        return Expression, (self.built, self.by_name)
 
 
 def describe(node: exp.Expression) -> str:
@@ -227,9 +236,9 @@ def combine(make: Callable[..., exp.Expression], *values: Any) -> Expression:
     suffixes = _suffixes(operands)
     variants = []
     for at, suffix in enumerate(suffixes):
-        nodes = [operand._variants[at if operand.is_template else 0][1].copy() for operand in operands]
+        nodes = [operand.built[at if operand.is_template else 0][1].copy() for operand in operands]
         variants.append((suffix, make(*nodes)))
-    return Expression(variants, merged(operand._sources for operand in operands))
+    return Expression(variants, merged(operand.by_name for operand in operands))
 
 
 def merged(several: Iterator[Mapping[str, Source]]) -> dict[str, Source]:
@@ -243,7 +252,7 @@ def merged(several: Iterator[Mapping[str, Source]]) -> dict[str, Source]:
     return found
 
 
-def only_source(sources: Mapping[str, Source], node: exp.Expression, what: str) -> str:
+def only_source(node: exp.Expression, what: str) -> str:
     """The name of the one source whose columns `node` reads; `what` names the expression in the error."""
     names = list(dict.fromkeys(column.table for column in node.find_all(exp.Column, bfs=False)))
     if len(names) != 1:
@@ -255,14 +264,15 @@ def only_source(sources: Mapping[str, Source], node: exp.Expression, what: str) 
 
 def same(left: Expression, right: Expression) -> bool:
     """Whether two expressions are the same definition."""
-    return [(suffix, form(resolved(node))) for suffix, node in left._variants] == [(s, form(resolved(n))) for s, n in right._variants]
+    return [(suffix, form(resolved(node))) for suffix, node in left.built] == [(s, form(resolved(n))) for s, n in right.built]
 
 
 def _suffixes(operands: Sequence[Expression]) -> list[str]:
-    templates = [[suffix for suffix, _ in operand._variants] for operand in operands if operand.is_template]
+    templates = [[suffix for suffix, _ in operand.built] for operand in operands if operand.is_template]
     for other in templates[1:]:
         if other != templates[0]:
-            text = f"templates of different windows meet: {', '.join(templates[0])} and {', '.join(other)}; close them together with one .over([…])"
+            found = f"{', '.join(templates[0])} and {', '.join(other)}"
+            text = f"templates of different windows meet: {found}; close them together with one .over([…])"
             raise TypeMismatch(text)
     return templates[0] if templates else [""]
 

@@ -71,7 +71,7 @@ class FeatureGroup:
         self.requests = checks.requests_of(nodes, name)
         checks.check_names(name, self.keys, self.features, self.requests)
         try:
-            found = merged(expression._sources for expression in self.features.values())
+            found = merged(expression.by_name for expression in self.features.values())
         except HeadraceError as error:
             raise error.within(f"group '{name}'", group=name) from None
         self.sources: tuple[Source, ...] = tuple(found.values())
@@ -84,7 +84,7 @@ class FeatureGroup:
                 raise error.within(f"group '{name}'", group=name) from None
 
     def _expand(self, features: Mapping[str, Any]) -> None:
-        if not isinstance(features, Mapping) or not features:
+        if not isinstance(features, Mapping) or not features:  # type: ignore[redundant-expr]   # from a caller without types
             text = f"group '{self.name}' has no features: features={{'name': expression}}"
             raise InvalidValue(text, group=self.name)
         for name, given in features.items():
@@ -93,7 +93,7 @@ class FeatureGroup:
                 expression = as_expression(given)
             except HeadraceError as error:
                 raise error.within(place, group=self.name, feature=name) from None
-            made = [f"{name}_{suffix}" if suffix else name for suffix, _ in expression._variants]
+            made = [f"{name}_{suffix}" if suffix else name for suffix, _ in expression.built]
             if expression.is_template:
                 self.templates[name] = made
             for feature, (_, variant) in zip(made, expression.variants, strict=True):
@@ -107,11 +107,11 @@ class FeatureGroup:
         try:
             node = checks.closed(expression.node, place)
             checks.check_type(expression, place)
-            checks.check_labels(node, expression._sources, place)
+            checks.check_labels(node, expression.by_name, place)
         except HeadraceError as error:
             error.facts |= {"group": self.name, "feature": feature}
             raise
-        return Expression(node, expression._sources)
+        return Expression(node, expression.by_name)
 
     @property
     def key(self) -> Key | tuple[Key, ...]:

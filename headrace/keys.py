@@ -57,7 +57,7 @@ class Key:
 
         checked_name(self.name, "a Key")
         if not isinstance(self.dimension, Dimension):
-            text = f"Key '{self.name}' takes a Dimension second, found {type(self.dimension).__name__}: hr.Key(name, dimension, type)"
+            text = f"Key '{self.name}' takes a Dimension second, found {type(self.dimension).__name__}: hr.Key(name, dimension, type)"  # type: ignore[unreachable]
             raise TypeMismatch(text, key=self.name)
         canonical = type_name(parse_type(self.type))
         if canonical not in KEY_TYPES:
@@ -77,7 +77,7 @@ class Key:
 
 
 def checked_name(name: object, what: str) -> str:
-    """`name`, where it is a text that can be a name: not empty, no blank at its ends, none of `/`, `\\` and control characters."""
+    """`name`, where it is a text that can be a name: not empty, no blank at its ends, no slash and no control character."""
     if not isinstance(name, str) or not name or name != name.strip() or any(char in "/\\" or ord(char) < 32 for char in name):
         text = f"{what} needs a name without slashes and blanks at its ends, found {name!r}"
         raise InvalidName(text, name=name)

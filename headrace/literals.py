@@ -40,5 +40,6 @@ def literal_node(value: Any) -> exp.Expression:
         return tree.CastTo(this=tree.literal(value.isoformat()), to="date")
     if isinstance(value, timedelta):
         return tree.Duration(this=value // timedelta(microseconds=1))
-    text = f"{type(value).__name__} is not a value that an expression can hold: {value!r}; it takes numbers, bool, text, dates, times and None"
+    found = f"{type(value).__name__} is not a value that an expression can hold"
+    text = f"{found}: {value!r}; it takes numbers, bool, text, dates, times and None"
     raise TypeMismatch(text)

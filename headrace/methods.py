@@ -72,7 +72,10 @@ class RowMethods:
 
     def between(self, low: Any, high: Any) -> Expression:
         """Whether `low <= value <= high`."""
-        return self._map(lambda x, a, b: nodes.And(this=nodes.GTE(this=x, expression=a), expression=nodes.LTE(this=x.copy(), expression=b)), low, high)
+        def make(x: nodes.Expression, least: nodes.Expression, most: nodes.Expression) -> nodes.Expression:
+            return nodes.And(this=nodes.GTE(this=x, expression=least), expression=nodes.LTE(this=x.copy(), expression=most))
+
+        return self._map(make, low, high)
 
     def cast(self, to: str) -> Expression:
         """The value as another type (`"int64"`, `"float64"`, `"string"`, `"timestamp"`, …); null, counted, where it has none there."""
@@ -138,7 +141,7 @@ class RowMethods:
         return self._call("log10")
 
     def exp(self) -> Expression:
-        """e to the power of the value."""
+        """The exponential: e to the power of the value."""
         return self._call("exp")
 
     def sqrt(self) -> Expression:

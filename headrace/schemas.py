@@ -43,7 +43,7 @@ def fields_of(schema: Schema, source: str) -> tuple[Field, ...]:
     elif isinstance(schema, Mapping):
         pairs = list(schema.items())
     else:
-        text = f"the schema of source '{source}' is a {type(schema).__name__}: give a dict of names and types, or a pyarrow.Schema"
+        text = f"the schema of source '{source}' is a {type(schema).__name__}: give a dict of names and types, or a pyarrow.Schema"  # type: ignore[unreachable]
         raise TypeMismatch(text, source=source)
     if not pairs:
         text = f"the schema of source '{source}' has no columns"

@@ -48,7 +48,8 @@ class FeatureService:
             for output, feature in zip(selection.names, selection.features, strict=True):
                 if output in taken:
                     text = (
-                        f"feature '{output}' comes twice in service '{name}': from group '{taken[output].name}' and from group '{group.name}'; "
+                        f"feature '{output}' comes twice in service '{name}': "
+                        f"from group '{taken[output].name}' and from group '{group.name}'; "
                         f'rename one: {group.name}["{feature}"].prefix("{group.name}_")'
                     )
                     raise DuplicateName(text, service=name, feature=output, groups=[taken[output].name, group.name])

@@ -7,7 +7,6 @@ declarations and views are. Where the log lies is left to the archive's configur
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -19,10 +18,11 @@ from headrace.keys import Key, checked_name
 from headrace.schemas import Field, Schema, fields_of
 from headrace.tree import Aggregate, Call, RequestColumn, column
 from headrace.types import type_name
-from headrace.views import View, distinct, stripped, view
+from headrace.views import View, distinct, resolved, stripped, view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
     import pyarrow as pa
 
@@ -83,7 +83,8 @@ class Source:
         self._derived: dict[str, exp.Expression] = {}
         self._base: Source | None = None
         if type_name(self.field(self.time).type) != "timestamp":
-            text = f"time='{time}' of source '{name}' is {type_name(self.field(time).type)}: the event time is a timestamp, or an integer declared as 'timestamp[ms]'"
+            found = f"time='{time}' of source '{name}' is {type_name(self.field(time).type)}"
+            text = f"{found}: the event time is a timestamp, or an integer declared as 'timestamp[ms]'"
             raise TypeMismatch(text, source=name, column=time)
         if self.unique is not None and type_name(self.field(self.unique).type) not in _UNIQUE:
             text = f"unique='{unique}' of source '{name}' is {type_name(self.field(self.unique).type)}: it is one of {', '.join(_UNIQUE)}"
@@ -130,7 +131,6 @@ class Source:
 
         Outside an aggregate a column of it is null where they do not pass. No row is removed.
         """
-        found = self._again()
         filters = list(self._filters)
         for condition in conditions:
             node = self._row_level(condition, "a filter")
@@ -138,18 +138,18 @@ class Source:
             if type_name(condition.type) != "bool":
                 text = f"a filter of source '{self.name}' takes bool, found {type_name(condition.type)}"
                 raise TypeMismatch(text, source=self.name)
-        found._filters = tuple(distinct(filters))
-        return found
+        return self._again(_filters=tuple(distinct(filters)))
 
     def with_columns(self, **columns: Expression) -> Source:
         """A view with further columns, made of those that are there; the event time and the Keys stay what they are."""
-        found = self._again()
+        derived = dict(self._derived)
         for name, expression in columns.items():
             if name == self.time or name in self.keys or name.startswith("_"):
-                text = f"with_columns cannot make '{name}' of source '{self.name}': the event time and the Keys are those of the log, and '_' begins our names"
+                found = f"with_columns cannot make '{name}' of source '{self.name}'"
+                text = f"{found}: the event time and the Keys are those of the log, and '_' begins our names"
                 raise InvalidName(text, source=self.name, column=name)
-            found._derived[name] = self._row_level(expression, f"the column '{name}'")
-        return found
+            derived[name] = resolved(self._row_level(expression, f"the column '{name}'"))
+        return self._again(_derived=derived)
 
     def __getitem__(self, name: str | list[str]) -> Expression:
         """A column, a nested field (`"user.id"`), or several columns as one struct (`[["item", "price"]]`)."""
@@ -191,11 +191,9 @@ class Source:
         variants, sources = aggregate(kind, [("", None)], {self.name: self.base}, where, filters=self._filters, **parameters)
         return Expression(variants, sources)
 
-    def _again(self) -> Source:
+    def _again(self, **changed: Any) -> Source:
         found = object.__new__(Source)
-        found.__dict__.update(self.__dict__)
-        found._derived = dict(self._derived)
-        found._base = self.base
+        found.__dict__.update(self.__dict__ | {"_base": self.base} | changed)
         return found
 
     def _node(self, name: str) -> exp.Expression:
@@ -215,19 +213,23 @@ class Source:
         from headrace.expressions import as_expression
 
         found = as_expression(expression)
-        node = found._variants[0][1]
+        node: exp.Expression = found.built[0][1]
         if found.is_template or node.find(Aggregate) is not None:
             text = f"{what} of source '{self.name}' holds an aggregate: it is computed from one event alone"
             raise NestedAggregate(text, source=self.name)
         others = [each.name for each in found.sources if each != self.base]
         if others or node.find(RequestColumn) is not None:
-            text = f"{what} of source '{self.name}' reads {', '.join(others) or 'a request column'}: it is computed from the source's own columns"
+            found_there = ", ".join(others) or "a request column"
+            text = f"{what} of source '{self.name}' reads {found_there}: it is computed from the source's own columns"
             raise MixedSources(text, source=self.name)
         # a view of this very source inside its own filter or column adds nothing: the same conditions hold around it
         ours = {form(each) for each in self._filters}
-        return node.copy().transform(
-            lambda each: each.this if isinstance(each, View) and {form(f) for f in each.expressions} <= ours else each, copy=False
-        )
+
+        def plain(each: exp.Expression) -> exp.Expression:
+            return each.this if isinstance(each, View) and {form(condition) for condition in each.expressions} <= ours else each
+
+        bare: exp.Expression = node.copy().transform(plain, copy=False)
+        return bare
 
     def _declared(self, name: str, what: str) -> Field:
         try:
@@ -249,7 +251,8 @@ class Source:
     def _key_column(self, key: Key) -> str:
         named = [name for name, other in self.keys.items() if other == key]
         if len(named) > 1:
-            text = f"source '{self.name}' has Key '{key.name}' in several columns: {', '.join(named)}; give each a Key of its own, of one Dimension"
+            several = f"source '{self.name}' has Key '{key.name}' in several columns: {', '.join(named)}"
+            text = f"{several}; give each a Key of its own, of one Dimension"
             raise KeyMissing(text, source=self.name, key=key.name)
         if named:
             return named[0]
@@ -273,14 +276,16 @@ class Source:
             raise InvalidValue(text, source=self.name)
         return found
 
-    def _declaration(self) -> tuple[Any, ...]:
+    @property
+    def declaration(self) -> tuple[Any, ...]:
+        """All that tells two sources apart."""
         return (
             self.name, self.fields, self.time, self.unique, tuple(self.keys.items()), self.lateness_us, self.max_ahead_us, self.idle_us,
             self.topic, tuple(form(each) for each in self._filters), tuple((name, form(each)) for name, each in self._derived.items()),
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Source) and self._declaration() == other._declaration())
+        return self is other or (isinstance(other, Source) and self.declaration == other.declaration)
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -170,7 +170,7 @@ def _named(name: str, text: str) -> pa.DataType:
 
     if name in NAMES:
         return next(type_ for type_, found in _plain_names().items() if found == name)
-    others = {
+    others: dict[str, pa.DataType] = {
         "uint8": pa.int16(), "uint16": pa.int32(), "uint32": pa.int64(), "float16": pa.float32(), "halffloat": pa.float32(),
         "float": pa.float32(), "double": pa.float64(), "utf8": pa.string(), "large_string": pa.string(), "large_utf8": pa.string(),
         "large_binary": pa.binary(), "date32": pa.date32(), "date64": pa.date32(), "boolean": pa.bool_(),

@@ -24,7 +24,8 @@ Resolver: TypeAlias = Callable[[exp.Column], pa.DataType]
 INT, FLOAT, BOOL, TEXT = pa.int64(), pa.float64(), pa.bool_(), pa.string()
 TIME, SPAN = pa.timestamp("us", tz="UTC"), pa.duration("us")
 _ARITHMETIC: dict[type[exp.Expression], tuple[str, str]] = {
-    exp.Add: ("+", "add"), exp.Sub: ("-", "subtract"), exp.Mul: ("*", "multiply"), exp.Div: ("/", "divide"), exp.Mod: ("%", "take the remainder of"),
+    exp.Add: ("+", "add"), exp.Sub: ("-", "subtract"), exp.Mul: ("*", "multiply"), exp.Div: ("/", "divide"),
+    exp.Mod: ("%", "take the remainder of"),
 }  # fmt: skip
 _COMPARISON = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 
@@ -115,7 +116,8 @@ def _arithmetic(sign: str, word: str, left: pa.DataType, right: pa.DataType) -> 
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:
-    return {"int": INT, "float": FLOAT, "time": TIME, "span": SPAN}[kind_of(type_)]
+    plain: dict[str, pa.DataType] = {"int": INT, "float": FLOAT, "time": TIME, "span": SPAN}
+    return plain[kind_of(type_)]
 
 
 def _comparison(left: pa.DataType, right: pa.DataType) -> pa.DataType:
@@ -135,7 +137,7 @@ def _truth(node: exp.Expression, resolver: Resolver, what: str) -> None:
 
 
 def _logic(node: exp.Expression, resolver: Resolver) -> pa.DataType:
-    word = {exp.And: "&", exp.Or: "|", exp.Not: "~"}[type(node)]
+    word = {"and": "&", "or": "|", "not": "~"}[node.key]
     for side in (node.this, node.args.get("expression")):
         if side is not None:
             _truth(side, resolver, word)
@@ -189,7 +191,8 @@ def _field(node: exp.Expression, resolver: Resolver) -> pa.DataType:
     at = found.get_field_index(name)
     if at < 0:
         raise UnknownColumn(name, [found.field(i).name for i in range(found.num_fields)], "the struct")
-    return found.field(at).type
+    type_: pa.DataType = found.field(at).type
+    return type_
 
 
 def castable(source: pa.DataType, to: pa.DataType) -> bool:
@@ -227,7 +230,8 @@ def _castable_nested(source: pa.DataType, to: pa.DataType) -> bool:
         return castable(source.value_type, to.value_type)
     if isinstance(source, pa.StructType) and isinstance(to, pa.StructType):
         ours, theirs = ([type_.field(i) for i in range(type_.num_fields)] for type_ in (source, to))
-        return [f.name for f in ours] == [f.name for f in theirs] and all(castable(a.type, b.type) for a, b in zip(ours, theirs, strict=True))
+        named = [field.name for field in ours] == [field.name for field in theirs]
+        return named and all(castable(a.type, b.type) for a, b in zip(ours, theirs, strict=True))
     return False
 
 

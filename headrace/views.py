@@ -7,7 +7,7 @@ left in a tree that `resolved` or `stripped` returned.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlglot import exp
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class View(exp.Expression):
     """The row expression `this` of a source filtered by the conditions `expressions`; `source` is the source's name (str)."""
 
-    arg_types = {"this": True, "expressions": True, "source": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": True, "source": True}
 
 
 def view(node: exp.Expression, filters: Sequence[exp.Expression], source: str) -> exp.Expression:

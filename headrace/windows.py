@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from headrace.durations import format_duration, parse_duration
 from headrace.errors import FutureFrame, InvalidWindow
@@ -99,7 +99,7 @@ def window(
         raise InvalidWindow("a window needs a size such as '7d', rows=, or 'ever'")
     delay_us = parse_duration(delay, "the delay of a window")
     _check(written, size_us, rows, delay_us, closed, exclude)
-    made = Window(size_us, rows, delay_us, closed, cast("Exclude", exclude or ""))
+    made = Window(size_us, rows, delay_us, closed, exclude or "")
     object.__setattr__(made, "label", _label(written, made))
     return made
 
@@ -112,7 +112,8 @@ def _check(written: object, size_us: int | None, rows: object, delay_us: int, cl
         text = f"rows={rows!r} holds nothing: rows is a whole number above zero"
         raise InvalidWindow(text, rows=rows)
     if delay_us < 0:
-        text = f"a delay of {format_duration(delay_us)} ends the window after the current row: features see the past only; delay is at least 0"
+        found = f"a delay of {format_duration(delay_us)} ends the window after the current row"
+        text = f"{found}: features see the past only; delay is at least 0"
         raise FutureFrame(text, delay_us=delay_us)
     if closed not in CLOSED:
         text = f"closed={closed!r} is not one of 'right', 'left', 'both', 'none'"
@@ -122,7 +123,8 @@ def _check(written: object, size_us: int | None, rows: object, delay_us: int, cl
         raise InvalidWindow(text, exclude=exclude)
     if closed != "right" and size_us is None:
         what = "is bounded by rows only" if rows is not None else "has no bounds"
-        text = f"closed='{closed}' needs a window by time, and this one {what}: use exclude='row' or exclude='instant' to leave out the newest"
+        hint = "use exclude='row' or exclude='instant' to leave out the newest"
+        text = f"closed='{closed}' needs a window by time, and this one {what}: {hint}"
         raise InvalidWindow(text, closed=closed)
 
 

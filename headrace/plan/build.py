@@ -102,7 +102,7 @@ class _Builder:
         for source in group.sources:
             parts = self.sources.setdefault(source.name, _SourceParts(source))
             if parts.source != source:
-                text = f"two different sources are named '{source.name}': the one of group '{group.name}' differs from that of another group"
+                text = f"two different sources are named '{source.name}': that of group '{group.name}' is another than before"
                 raise DuplicateName(text, source=source.name, group=group.name)
             parts.read |= set(group.key_columns[source.name])
         self.groups[group.name] = _GroupBuilder(self, group, self.key(group)).plan()
@@ -175,10 +175,17 @@ class _GroupBuilder:
         track = self.builder.track(source, self.key, where_id, reads)
         cell = self.cell(
             Cell(
-                id="", kind=kind, track=track, input=reads, window=_window(node.args["frame"]), type=_stored(kind, type_) if packed else type_,
-                n=node.args.get("n") or 0, half_life_us=node.args.get("half_life_us") or 0, ignore_nulls=bool(node.args.get("ignore_nulls")),
+                id="",
+                kind=kind,
+                track=track,
+                input=reads,
+                window=_window(node.args["frame"]),
+                type=_stored(kind, type_) if packed else type_,
+                n=node.args.get("n") or 0,
+                half_life_us=node.args.get("half_life_us") or 0,
+                ignore_nulls=bool(node.args.get("ignore_nulls")),
             )
-        )  # fmt: skip
+        )
         if packed and kind not in {"count", "n_unique"}:
             return _unpacked(cell, type_)
         if kind in {"decay_sum", "decay_count"}:
