@@ -21,13 +21,23 @@ if TYPE_CHECKING:
     from headrace.source import Source
     from headrace.windows import Window, window
 
-_WHERE = {
-    "coalesce": "constructors", "concat": "constructors", "event_time": "constructors", "function": "constructors",
-    "greatest": "constructors", "haversine": "constructors", "least": "constructors", "literal": "constructors", "struct": "constructors", "when": "constructors",
-    "HeadraceError": "errors", "Expression": "expressions", "FeatureGroup": "groups", "Selection": "groups", "Dimension": "keys",
-    "Key": "keys", "label": "labels", "Request": "requests", "FeatureService": "services", "Source": "source", "Window": "windows", "window": "windows",
-    "parse": "sql", "to_sql": "sql", "Repository": "repository", "replay": "replaying",
-}  # fmt: skip
+_MODULES = {
+    "constructors": ("coalesce", "concat", "event_time", "function", "greatest", "haversine", "least", "literal", "struct", "when"),
+    "errors": ("HeadraceError",),
+    "expressions": ("Expression",),
+    "groups": ("FeatureGroup", "Selection"),
+    "keys": ("Dimension", "Key"),
+    "labels": ("label",),
+    "replaying": ("replay",),
+    "repository": ("Repository",),
+    "requests": ("Request",),
+    "services": ("FeatureService",),
+    "source": ("Source",),
+    "sql": ("parse", "to_sql"),
+    "windows": ("Window", "window"),
+}
+_PACKAGES = ("plan", "errors")
+_WHERE = {name: module for module, names in _MODULES.items() for name in names}
 """Public names and the modules of this package that hold them."""
 
 __all__ = [
@@ -37,6 +47,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"headrace.{name}")
     if name not in _WHERE:
         text = f"headrace has no {name!r}"
         raise AttributeError(text)

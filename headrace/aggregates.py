@@ -98,7 +98,7 @@ _KINDS = [
         "clicks.count().over('1h')", input_optional=True,
     ),
     AggregateKind(
-        "sum", "number", "sum", "The sum of the values that are not null: int64 of integers and bool, float64 of floats; null over nothing.",
+        "sum", "number", "sum", "The sum of the values that are not null: int64 of integers and bool, float64 of floats.",
         "clicks['price'].sum().over('1h')", widens=True,
     ),
     AggregateKind(

@@ -48,15 +48,18 @@ def parse_duration(value: str | timedelta, what: str = "a duration") -> int:
 
 
 def format_duration(us: int) -> str:
-    """The shortest text in whole units: one unit where one divides it, up to days.
+    """The text in whole units, the largest first, none above days.
 
-    >>> format_duration(604_800_000_000), format_duration(5_400_000_000), format_duration(0), format_duration(1_500_000)
-    ('7d', '90m', '0s', '1500ms')
+    >>> format_duration(604_800_000_000), format_duration(5_400_000_000), format_duration(0), format_duration(-1_500_000)
+    ('7d', '1h30m', '0s', '-1s500ms')
     """
     if us == 0:
         return "0s"
-    unit = next(unit for unit in ("d", "h", "m", "s", "ms", "us") if us % UNITS_US[unit] == 0)
-    return f"{us // UNITS_US[unit]}{unit}"
+    parts, rest = [], abs(us)
+    for unit in ("d", "h", "m", "s", "ms", "us"):
+        count, rest = divmod(rest, UNITS_US[unit])
+        parts += [f"{count}{unit}"] if count else []
+    return f"{'-' if us < 0 else ''}{''.join(parts)}"
 
 
 def _read(text: str) -> int | None:

@@ -84,16 +84,15 @@ class RowMethods:
 
     def clip(self, low: Any = None, high: Any = None) -> Expression:
         """The value, but at least `low` and at most `high`; None is no bound."""
-        if low is not None and high is not None:
-            return self._call("clip", low, high)
         if low is None and high is None:
             raise InvalidValue("clip takes a lower bound, an upper bound or both")
-        kind, bound = (nodes.LT, low) if low is not None else (nodes.GT, high)
+        if low is not None:
+            return self._call("clip", low) if high is None else self._call("clip", low, high)
 
-        def make(x: nodes.Expression, limit: nodes.Expression) -> nodes.Expression:
-            return nodes.Case(ifs=[nodes.If(this=kind(this=x, expression=limit), true=limit.copy())], default=x.copy())
+        def make(x: nodes.Expression, most: nodes.Expression) -> nodes.Expression:
+            return nodes.Case(ifs=[nodes.If(this=nodes.GT(this=x, expression=most), true=most.copy())], default=x.copy())
 
-        return self._map(make, bound)
+        return self._map(make, high)
 
     def field(self, name: str) -> Expression:
         """A field of a struct."""
@@ -206,6 +205,10 @@ class RowMethods:
         """Whether `part` stands in the text."""
         return self._call("contains", part)
 
+    def like(self, pattern: str) -> Expression:
+        """Whether the text matches `pattern`: `%` stands for any characters, `_` for one."""
+        return self._call("like", pattern)
+
     def starts_with(self, part: str) -> Expression:
         """Whether the text begins with `part`."""
         return self._call("starts_with", part)
@@ -266,7 +269,7 @@ class RowMethods:
 
     def date_trunc(self, unit: str) -> Expression:
         """The start of the `unit` (`"hour"`, `"day"`, …) in which it lies, UTC."""
-        return self._call("date_trunc", unit)
+        return self._map(lambda x, each: Call(this="date_trunc", expressions=[each, x]), unit)
 
     def seconds(self) -> Expression:
         """A duration in seconds, float64."""

@@ -7,7 +7,7 @@ It relies on `headrace.functions` for row functions and on `headrace.aggregates`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 from sqlglot import exp
@@ -250,6 +250,8 @@ def _call(node: exp.Expression, resolver: Resolver) -> pa.DataType:
     name = str(node.this)
     if name == "now":
         return TIME
+    if name == "struct":
+        return _struct(node, resolver)
     found = [type_of(each, resolver) for each in node.expressions]
     if name.startswith("udf:"):
         known = USER.get(name.removeprefix("udf:"))
@@ -262,16 +264,33 @@ def _call(node: exp.Expression, resolver: Resolver) -> pa.DataType:
         raise unknown("function", name, "headrace.functions", REGISTRY)
     function = REGISTRY[name]
     result = function.result_type(found)
-    function.check_literals([is_constant(each) for each in node.expressions])
+    values = [literal_value(each) for each in node.expressions]
+    function.check_literals([value is not ... for value in values])
+    function.check_values(values)
     return result
 
 
-def is_constant(node: exp.Expression) -> bool:
-    """Whether the tree holds no column, no request and nothing of the asker."""
-    return not any(
-        isinstance(each, exp.Column | tree.RequestColumn | tree.Aggregate) or (isinstance(each, tree.Call) and each.this == "now")
-        for each in node.walk()
-    )
+def literal_value(node: exp.Expression) -> Any:
+    """The Python value of a literal, a negative number among them; `...` of anything else."""
+    if isinstance(node, exp.Neg):
+        value = literal_value(node.this)
+        return -value if isinstance(value, int | float) else ...
+    if isinstance(node, exp.Literal):
+        if node.is_string:
+            return str(node.this)
+        text = str(node.this)
+        return int(text) if number_type(text) == INT else float(text)
+    if isinstance(node, exp.Boolean | tree.Duration | tree.Instant):
+        return node.this
+    return None if isinstance(node, exp.Null) else ...
+
+
+def _struct(node: exp.Expression, resolver: Resolver) -> pa.DataType:
+    """Names and values by turns."""
+    names = [literal_value(each) for each in node.expressions[::2]]
+    if len(node.expressions) % 2 or not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise TypeMismatch("struct takes names and values by turns, the names as different literal texts")
+    return pa.struct([(name, type_of(each, resolver)) for name, each in zip(names, node.expressions[1::2], strict=True)])
 
 
 def _aggregate(node: exp.Expression, resolver: Resolver) -> pa.DataType:

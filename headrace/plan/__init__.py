@@ -1,8 +1,12 @@
-"""The plan: what a set of feature groups needs, together. `build` makes it; its form stands in `headrace.plan.model`."""
+"""The plan: what a set of feature groups needs, together. `build` makes it, `explain` draws it, `headrace.plan.model` is its form."""
 
 from __future__ import annotations
 
-from headrace.plan.build import build
+from headrace.plan.planner import build
+from headrace.plan.explaining import describe, explain, lineage
 from headrace.plan.model import Cell, Derived, FeaturePlan, GroupPlan, KeyPlan, Plan, SourcePlan, Track, Window
 
-__all__ = ["Cell", "Derived", "FeaturePlan", "GroupPlan", "KeyPlan", "Plan", "SourcePlan", "Track", "Window", "build"]
+__all__ = [
+    "Cell", "Derived", "FeaturePlan", "GroupPlan", "KeyPlan", "Plan", "SourcePlan", "Track", "Window", "build", "describe", "explain",
+    "lineage",
+]  # fmt: skip
