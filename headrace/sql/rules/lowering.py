@@ -1,0 +1,63 @@
+"""One node of SQL after another, to an expression of `headrace.expressions`.
+
+It promises the same trees that Python's operators and methods make, because it calls them; and that every error names the place of the
+innermost node it comes from. The rules stand one kind a file beside this one; `RULES` in `headrace.sql.rules` says which node is whose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from sqlglot import exp
+
+from headrace.errors import HeadraceError, InvalidSql
+from headrace.expressions import Expression
+
+if TYPE_CHECKING:
+    from headrace.keys import Key
+    from headrace.sql.place import Text
+    from headrace.sql.scope import Scope
+    from headrace.sql.syntax import FrameClause
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """What the rules need to know: the text, the names in reach, the named windows, the group's key.
+
+    `row_level`: aggregates are refused, because a sub-query computes one row from one event.
+    """
+
+    text: Text
+    scope: Scope
+    windows: Mapping[str, FrameClause] = field(default_factory=dict)
+    keys: Sequence[Key] = ()
+    row_level: bool = False
+
+    def lower(self, node: exp.Expr) -> Expression:
+        """The expression of `node`."""
+        from headrace.sql.rules import RULES
+
+        rule = RULES.get(type(node))
+        try:
+            if rule is None:
+                raise InvalidSql(f"{_word(node)} is not known here: a feature is made of columns, literals, operators, CASE, CAST, functions and aggregates")
+            return rule(self, node)
+        except HeadraceError as error:
+            raise self.text.located(error, node) from None
+
+    def refuse(self, error: HeadraceError, node: exp.Expr | None) -> HeadraceError:
+        """`error`, at the place of `node`."""
+        return self.text.located(error, node)
+
+
+Rule: TypeAlias = Callable[[Lowering, exp.Expr], Expression]
+
+
+def _word(node: exp.Expr) -> str:
+    if isinstance(node, exp.Query | exp.Subquery):
+        return "a query inside an expression"
+    if isinstance(node, exp.Alias):
+        return "a name with AS inside an expression"
+    return "this"
