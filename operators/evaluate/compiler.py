@@ -17,7 +17,7 @@ from headrace.tree import Call, CastTo, Duration, Instant, RequestColumn
 from headrace.types import parse_type
 
 from . import arithmetic, compare, logic
-from .calls import BUILDERS, field_of, unpack
+from .calls import BUILDERS, field_of, struct_of, unpack
 from .cast import cast
 from .columns import column, request
 from .nodes import Frame, Node, Result, constant
@@ -111,6 +111,8 @@ class Compiler:
         arguments = [self.node(each) for each in tree.expressions]
         if name.startswith("udf:"):
             return user_call(name.removeprefix("udf:"), arguments)
+        if name == "struct":
+            return struct_of([each.this for each in tree.expressions[::2]], arguments[1::2])
         if name == "unpack":
             return unpack(arguments[0], parse_type(tree.expressions[1].this))
         if name == "now":

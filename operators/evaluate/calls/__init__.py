@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .hashing import BUILDERS as _HASHING
 from .mathematics import BUILDERS as _MATHEMATICS
 from .nested import BUILDERS as _NESTED
-from .nested import field_of, unpack
+from .nested import field_of, struct_of, unpack
 from .pick import BUILDERS as _PICK
 from .text import BUILDERS as _TEXT
 from .time import BUILDERS as _TIME
@@ -25,4 +25,4 @@ if TYPE_CHECKING:
 
 BUILDERS: dict[str, Callable[[list[Node], pa.DataType], Node]] = {**_HASHING, **_MATHEMATICS, **_NESTED, **_PICK, **_TEXT, **_TIME}
 
-__all__ = ["BUILDERS", "field_of", "unpack"]
+__all__ = ["BUILDERS", "field_of", "struct_of", "unpack"]

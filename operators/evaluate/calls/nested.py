@@ -19,7 +19,7 @@ from operators.evaluate.cast import cast
 from operators.evaluate.nodes import Node, apply, array, constant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from operators.evaluate.nodes import Datum
 
@@ -35,6 +35,12 @@ def field_of(node: Node, name: str) -> Node:
     if index < 0:
         raise unknown("field", name, "the struct", [field.name for field in node.type])
     return apply(node.type.field(index).type, lambda data: pc.struct_field(data, [index]), node)
+
+
+def struct_of(names: Sequence[str], nodes: Sequence[Node]) -> Node:
+    """The node of a struct of the values under their names; it is never null itself."""
+    type_ = pa.struct([(name, node.type) for name, node in zip(names, nodes, strict=True)])
+    return apply(type_, lambda *data: pc.make_struct(*data, field_names=list(names)).cast(type_), *nodes)
 
 
 def unpack(node: Node, type_: pa.DataType) -> Node:
