@@ -5,8 +5,25 @@ notebook holds. It relies on pyarrow and, for anything but a local folder, fsspe
 """
 
 from headrace.archive.events import events_log
+from headrace.archive.folder import Folder
 from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, Layout
+from headrace.archive.load import Loaded, load
 from headrace.archive.log import FileLog, Log, MemoryLog, RowGroup
 from headrace.archive.write import LogWriter, write
 
-__all__ = ["ARRIVAL", "OFFSET", "PARTITION", "FileLog", "Layout", "Log", "LogWriter", "MemoryLog", "RowGroup", "events_log", "write"]
+__all__ = [
+    "ARRIVAL",
+    "OFFSET",
+    "PARTITION",
+    "FileLog",
+    "Folder",
+    "Layout",
+    "Loaded",
+    "Log",
+    "LogWriter",
+    "MemoryLog",
+    "RowGroup",
+    "events_log",
+    "load",
+    "write",
+]

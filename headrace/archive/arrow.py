@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute
+import pyarrow.csv
+import pyarrow.json
 import pyarrow.parquet
 
 Column: TypeAlias = Any
@@ -13,6 +15,8 @@ Column: TypeAlias = Any
 
 pc: Any = pyarrow.compute
 pq: Any = pyarrow.parquet
+csv: Any = pyarrow.csv
+json: Any = pyarrow.json
 _pa: Any = pa
 
 
@@ -41,3 +45,9 @@ def joined(parts: list[Column], type_: pa.DataType) -> Column:
 def list_array(offsets: Any, items: Column, type_: pa.DataType, mask: Column) -> Column:
     """A list array by the places where its lists begin and end."""
     return _pa.ListArray.from_arrays(offsets, items, type=type_, mask=mask)
+
+
+def decompressed(stream: pa.NativeFile, compression: str) -> pa.NativeFile:
+    """What a compressed stream holds; `compression` is gzip, bz2, zstd or lz4."""
+    found: pa.NativeFile = _pa.CompressedInputStream(stream, compression)
+    return found

@@ -1,8 +1,8 @@
 """Turns the columns of a file or a frame into the types that a source declares, row by row where it must.
 
 It promises that a value either becomes what is declared (a finer time is cut to microseconds, a decimal becomes the nearest float64) or is
-null and named as a misfit; a column that can never fit raises `TypeMismatch`. Text is read as CSV has it: surrounding blanks are dropped, and
-`NA`, `null` and the like are null, in every type but string. It relies on Arrow's casts; what is done with a misfit is left to the caller.
+null and named as a misfit; a column that can never fit raises `TypeMismatch`. Text is read as CSV has it: surrounding blanks are dropped,
+and `NA`, `null` and the like are null, in every type but string. It relies on Arrow's casts; what is done with a misfit is the caller's.
 """
 
 from __future__ import annotations

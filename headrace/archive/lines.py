@@ -1,8 +1,8 @@
 """The rows of text files: CSV and JSON lines.
 
-It promises that one bad line costs that line alone: a CSV row with too few or too many fields, a line that is no JSON object, bytes that are
-not UTF-8. An empty CSV field without quotes is null, with quotes an empty text. The fast way is Arrow's readers; a block of JSON lines that
-Arrow refuses is read again line by line. Row numbers count data rows from 0, bad ones and blank lines of JSON included.
+It promises that one bad line costs that line alone: a CSV row with too few or too many fields, a line that is no JSON object, bytes that
+are not UTF-8. An empty CSV field without quotes is null, with quotes an empty text. The fast way is Arrow's readers; a block of JSON lines
+that Arrow refuses is read again line by line. Row numbers count data rows from 0, bad ones and blank lines of JSON included.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from headrace.archive.arrow import array, csv, json
 from headrace.archive.convert import misfit_reason
-from headrace.archive.read import DeadRow, Part, typed
+from headrace.archive.parts import DeadRow, Part, typed
 from headrace.archive.records import column_of
 from headrace.errors import DataError, UnknownColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from headrace.archive.read import Wanted
+    from headrace.archive.parts import Wanted
 
 BLOCK_BYTES = 8 << 20
 _is = pa.types
@@ -29,8 +30,6 @@ _is = pa.types
 
 def csv_parts(path: str, stream: Any, wanted: Wanted) -> Iterator[Part]:
     """The rows of a CSV file with a header; the separator is a comma, or what the header has instead (tab, semicolon)."""
-    from pyarrow import csv
-
     head = stream.read(1 << 16)
     header = head.split(b"\n", 1)[0]
     if not header.strip():
@@ -155,8 +154,6 @@ def _present(path: str, lines: list[bytes], wanted: Wanted) -> Wanted:
 
 def _fast(block: bytes, lines: list[bytes], at: int, wanted: Wanted) -> Part | None:
     """The block as Arrow reads it, None where it refuses or skips a line."""
-    from pyarrow import json
-
     sample: dict[str, Any] = {}
     for line in lines[:100]:
         try:
@@ -230,4 +227,4 @@ def _slow(lines: list[bytes], at: int, wanted: Wanted) -> Part:
     table = pa.Table.from_arrays(columns, schema=wanted.schema)
     good = np.array([index for index in range(len(records)) if index not in dead], np.int64)
     kept = np.array(numbers, np.int64)[good] if records else np.zeros(0, np.int64)
-    return Part(table.take(pa.array(good)), kept, sorted([*lost, *dead.values()], key=lambda each: each.row))
+    return Part(table.take(array(good)), kept, sorted([*lost, *dead.values()], key=lambda each: each.row))

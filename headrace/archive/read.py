@@ -1,75 +1,34 @@
 """Reads the files that people bring: Parquet, CSV, JSON lines (a text also compressed: `.gz`, `.bz2`, `.zst`, `.lz4`), batch by batch.
 
-It promises every row of a file exactly once, in the file's order: typed in a part's table, or, where it cannot be typed, as a dead row with
-its number, reason and text. Memory is bounded by a batch. What belongs to which type is left to `headrace.archive.convert`, the rows of text
-formats to `headrace.archive.lines`. A file's format is told by its name.
+It promises every row of a file exactly once, in the file's order: typed in a part's table, or, where it cannot be typed, as a dead row
+with its number, reason and text. Memory is bounded by a batch. What fits which type is left to `headrace.archive.convert`, the rows of
+text formats to `headrace.archive.lines`. A file's format is told by its name.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import array, pq
-from headrace.archive.convert import Misfit, convert_table
+from headrace.archive.arrow import decompressed, pq
 from headrace.archive.folder import Folder
 from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, TIMESTAMP
-from headrace.errors import DataError, UnknownColumn
+from headrace.archive.lines import csv_parts, json_parts
+from headrace.archive.parts import Part, Wanted, typed
+from headrace.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from headrace.archive.layout import Layout
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 ROWS = 131_072
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The columns to read: `schema` has their types, `units` those of integer times; the `optional` ones may be missing from a file.
-
-    `where` names what is read, for errors; `time` must be in every file whatever its format.
-    """
-
-    schema: pa.Schema
-    units: Mapping[str, str]
-    where: str
-    time: str
-    optional: frozenset[str] = frozenset()
-
-    def present(self, names: Sequence[str], path: str) -> Wanted:
-        """Without the optional columns that are not among `names`; raises where another is missing."""
-        for name in self.schema.names:
-            if name not in names and name not in self.optional:
-                raise UnknownColumn(name, names, f"{path}, read as {self.where}")
-        return Wanted(pa.schema([f for f in self.schema if f.name in names]), self.units, self.where, self.time)
-
-
-@dataclass(frozen=True, slots=True)
-class DeadRow:
-    """A row that is not in the table: its number in the file from 0, why, and what stood there."""
-
-    row: int
-    reason: str
-    column: str | None
-    record: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some rows of a file: the good ones and their numbers in the file, and the dead ones."""
-
-    table: pa.Table
-    numbers: np.ndarray[Any, np.dtype[np.int64]]
-    dead: list[DeadRow]
 
 
 def file_format(path: str | os.PathLike[str]) -> tuple[str, str | None]:
@@ -89,15 +48,13 @@ def file_format(path: str | os.PathLike[str]) -> tuple[str, str | None]:
 
 def read_parts(path: str, wanted: Wanted) -> Iterator[Part]:
     """The rows of a file, in its order; raises `DataError` where it is not what its name says, `UnknownColumn` for a missing column."""
-    from headrace.archive.lines import csv_parts, json_parts
-
     kind, compression = file_format(path)
     try:
         with open_file(path) as opened:
             if kind == "parquet":
                 yield from _parquet_parts(path, opened, wanted)
                 return
-            stream = pa.CompressedInputStream(opened, compression) if compression else opened
+            stream = decompressed(opened, compression) if compression else opened
             yield from (csv_parts if kind == "csv" else json_parts)(path, stream, wanted)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}", path=path) from error
@@ -137,25 +94,6 @@ def read_whole(path: str | os.PathLike[str], layout: Layout) -> pa.Table:
     if not tables:
         return layout.schema.empty_table()
     return pa.concat_tables(tables)
-
-
-def typed(raw: pa.Table, numbers: np.ndarray[Any, np.dtype[np.int64]], wanted: Wanted, lost: list[DeadRow]) -> Part:
-    """A part of what a reader found: rows with a misfit leave the table; `lost` are rows that the reader made nothing of."""
-    table, misfits = convert_table(raw, wanted.schema, wanted.units)
-    if not misfits:
-        return Part(table, numbers, lost)
-    first: dict[int, Misfit] = {}
-    for misfit in misfits:
-        first.setdefault(misfit.row, misfit)
-    dead = [DeadRow(int(numbers[row]), misfit.reason, misfit.column, _record(raw, row)) for row, misfit in first.items()]
-    good = np.setdiff1d(np.arange(table.num_rows), np.fromiter(first, np.int64, len(first)))
-    return Part(table.take(array(good)), numbers[good], sorted([*lost, *dead], key=lambda each: each.row))
-
-
-def _record(raw: pa.Table, row: int) -> str:
-    """One row as text."""
-    values = raw.slice(row, 1).to_pylist()[0]
-    return json.dumps(values, ensure_ascii=False, default=lambda value: value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
 def _parquet_parts(path: str, opened: pa.NativeFile, wanted: Wanted) -> Iterator[Part]:

@@ -1,8 +1,8 @@
 """Writes the files of a log.
 
-It promises: full row groups of `ROWS_PER_GROUP` rows and files of `GROUPS_PER_FILE` groups, cut by rows alone, so that the same rows give the
-same bytes however they came in; a file appears whole or not at all and replaces none; its footer says what is in it. The rows must come by
-place, offsets rising and arrivals not falling. Which rows belong in the log is left to `load` and to the flow that archives a topic.
+It promises: full row groups of `ROWS_PER_GROUP` rows and files of `GROUPS_PER_FILE` groups, cut by rows alone, so that the same rows give
+the same bytes however they came in; a file appears whole or not at all and replaces none; its footer says what is in it. The rows must
+come by place, offsets rising and arrivals not falling. Which rows belong in the log is left to `load` and the flow that archives a topic.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class LogWriter:
 
     `append` as often as there are rows, then `close` once, which gives the names of the files; `abandon` instead leaves nothing but the
     files that stand already. `write` blocks while it encodes. A batch has the source's columns, `_offset` and `_arrival`, and stays the
-    caller's. `facts` go to every footer under `headrace.`; the last file says `headrace.last = true`. With `resume`, a file that is
-    there already under the right name is taken for the one that would have been written.
+    caller's. `facts` go to every footer under `headrace.`; the last file says `headrace.last = true`. A file among
+    `written`, left by the same rows before, is taken for the one that would be written now.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LogWriter:
         compression: str = "lz4",
         rows_per_group: int = ROWS_PER_GROUP,
         groups_per_file: int = GROUPS_PER_FILE,
-        resume: bool = False,
+        written: frozenset[str] = frozenset(),
     ) -> None:
         self.folder = folder.child(layout.name)
         self.layout = layout
@@ -65,7 +65,7 @@ class LogWriter:
         self._compression = compression
         self._rows_per_group = rows_per_group
         self._groups_per_file = groups_per_file
-        self._resume = resume
+        self._written = written
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
         self._open: _OpenFile | None = None
@@ -129,7 +129,7 @@ class LogWriter:
             return
         name = file_name(self.partition, opened.first_offset)
         path = opened.finish(self.partition, self._facts | {"last": "true" if last else "false"})
-        if not self.folder.publish(path, name) and not self._resume:
+        if not self.folder.publish(path, name) and name not in self._written:
             text = f"{self.folder.path(name)} exists already: another writer has added to this partition; start again from the log's end"
             raise StorageError(text, path=self.folder.path(name))
         self.names.append(name)
