@@ -7,5 +7,6 @@ those written in Python (`tables`, `groups`). It promises equal digests for equa
 from __future__ import annotations
 
 from .reading import Definitions, parse
+from .writing import to_sql
 
-__all__ = ["Definitions", "parse"]
+__all__ = ["Definitions", "parse", "to_sql"]

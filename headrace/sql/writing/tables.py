@@ -1,0 +1,48 @@
+"""Keys and Sources as `CREATE KEY` and `CREATE TABLE`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headrace.errors import InvalidName
+from headrace.sql.kinds import sql_type
+from headrace.types import parse_type
+
+from .names import duration, identifier, string
+
+if TYPE_CHECKING:
+    from headrace.keys import Key
+    from headrace.schemas import Field
+    from headrace.source import Source
+
+_DEFAULTS = {"lateness": 3_600_000_000, "max_ahead": 300_000_000, "idle": 60_000_000}
+
+
+def create_key(key: Key) -> str:
+    """The statement."""
+    return f"CREATE KEY {identifier(key.name)} {sql_type(parse_type(key.type))} DIMENSION {identifier(key.dimension.name)};\n"
+
+
+def create_table(source: Source) -> str:
+    """The statement for the source without its filters and further columns."""
+    options = [f"time = {string(source.time)}"]
+    if source.keys:
+        for name in (*source.keys, *(key.name for key in source.keys.values())):
+            if any(sign in name for sign in ",:"):
+                text = f"'{name}' of source '{source.name}' cannot be written in keys = '...': it holds , or :"
+                raise InvalidName(text, source=source.name, column=name)
+        pairs = [column if column == key.name else f"{column}: {key.name}" for column, key in source.keys.items()]
+        options.append(f"keys = {string(', '.join(pairs))}")
+    options += [] if source.unique is None else [f"unique = {string(source.unique)}"]
+    for name, value in (("lateness", source.lateness_us), ("max_ahead", source.max_ahead_us), ("idle", source.idle_us)):
+        options += [] if value == _DEFAULTS[name] else [f"{name} = {string(duration(value))}"]
+    options += [] if source.topic == source.name else [f"topic = {string(source.topic)}"]
+    options += [f"{name} = {string(value)}" for name, value in (("domain", source.domain), ("description", source.description)) if value is not None]
+    fields = ",\n".join(f"    {_field(field)}" for field in source.fields)
+    return f"CREATE TABLE {identifier(source.name)} (\n{fields}\n) WITH ({', '.join(options)});\n"
+
+
+def _field(field: Field) -> str:
+    written = f"{identifier(field.name)} {sql_type(field.type)}"
+    written += f" UNIT '{field.unit}'" if field.unit else ""
+    return written + (f" LABEL KNOWN AFTER {string(duration(field.known_after_us))}" if field.known_after_us is not None else "")
