@@ -116,7 +116,7 @@ def _arithmetic(sign: str, word: str, left: pa.DataType, right: pa.DataType) -> 
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:
-    plain: dict[str, pa.DataType] = {"int": INT, "float": FLOAT, "time": TIME, "span": SPAN}
+    plain: dict[str, pa.DataType] = {"int": INT, "float": FLOAT, "time": TIME, "span": SPAN, "null": pa.null()}
     return plain[kind_of(type_)]
 
 
