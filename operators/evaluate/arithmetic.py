@@ -36,9 +36,9 @@ def binary(sign: str, left: Node, right: Node) -> Node:
     """The node of `left sign right`; raises TypeMismatch where the two have no such operation."""
     left, right = _plain(left), _plain(right)
     kinds = (_kind(left.type), _kind(right.type))
-    if "null" in kinds:
-        other = right if kinds[0] == "null" else left
-        return cast(left if kinds[0] == "null" else right, FLOAT if sign == "/" else other.type)
+    if "null" in kinds and "other" not in kinds:
+        empty, other = (left, right) if kinds[0] == "null" else (right, left)
+        return cast(empty, FLOAT if sign == "/" else other.type)
     if kinds == ("int", "int") and sign in _CHECKED:
         return fallible(INT, _CHECKED[sign], left, right)
     if set(kinds) <= {"int", "float"}:

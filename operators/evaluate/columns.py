@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from headrace.errors import TypeMismatch, unknown
 from headrace.types import inside
 
@@ -15,14 +17,12 @@ from .cast import cast
 from .nodes import Frame, Node, array
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from .nodes import Result
 
 
 def known_as(type_: pa.DataType) -> pa.DataType:
     """The type by which expressions know values of `type_`."""
-    known = inside(type_)
+    known = type_ if pa.types.is_null(type_) else inside(type_)
     if known is None:
         message = f"values of type {type_} cannot be read"
         raise TypeMismatch(message)

@@ -18,7 +18,7 @@ from .compiler import Compiler
 from .nodes import Frame, Node, array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlglot import exp
 
@@ -38,10 +38,26 @@ def compile_row(expr: exp.Expression, schema: pa.Schema, result: pa.DataType) ->
     >>> values.to_pylist(), failures
     ([500, None, None], 1)
     """
-    node = cast(Compiler(schema, [expr], asker=False).node(expr), result)
+    compute = compile_rows([(expr, result)], schema)
 
     def run(batch: pa.RecordBatch) -> tuple[pa.Array[Any], int]:
-        return settle(node, Frame(batch.num_rows, batch))
+        values, failures = compute(batch)
+        return values[0], failures[0]
+
+    return run
+
+
+def compile_rows(
+    exprs: Sequence[tuple[exp.Expression, pa.DataType]], schema: pa.Schema
+) -> Callable[[pa.RecordBatch], tuple[list[pa.Array[Any]], list[int]]]:
+    """Several of them, each with the type of its result, in one closure: what they share is computed once a batch."""
+    compiler = Compiler(schema, [expr for expr, _ in exprs], asker=False)
+    nodes = [cast(compiler.node(expr), result) for expr, result in exprs]
+
+    def run(batch: pa.RecordBatch) -> tuple[list[pa.Array[Any]], list[int]]:
+        frame = Frame(batch.num_rows, batch)
+        settled = [settle(node, frame) for node in nodes]
+        return [values for values, _ in settled], [count for _, count in settled]
 
     return run
 

@@ -27,6 +27,8 @@ _WHOLE = 2.0**53  # from here on every float is a whole number
 
 def _abs(arguments: list[Node], type_: pa.DataType) -> Node:
     node = cast(arguments[0], type_)
+    if pa.types.is_null(type_):
+        return node
     if type_ == FLOAT:
         return apply(type_, pc.abs, node)
     if type_ == INT:

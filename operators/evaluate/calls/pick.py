@@ -48,14 +48,11 @@ def _better(left: Node, right: Node, sign: str) -> Node:
         return left
 
     def kernel(wins: Datum, left: Datum, right: Datum) -> Datum:
-        # no winner: one is null, or both are
-        return pc.if_else(pc.fill_null(wins, left.is_valid()) if wins.null_count else wins, left, right)
+        picked = pc.if_else(wins, left, right)
+        # no winner is known where one of the two is null, or both are
+        return pc.coalesce(picked, left, right) if wins.null_count else picked
 
-    def either(wins: Datum, left: Datum, right: Datum) -> Datum:
-        picked = kernel(wins, left, right)
-        return pc.coalesce(picked, left, right) if picked.null_count else picked
-
-    return apply(left.type, either, wins, left, right)
+    return apply(left.type, kernel, wins, left, right)
 
 
 def _clip(arguments: list[Node], type_: pa.DataType) -> Node:
