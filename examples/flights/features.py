@@ -25,6 +25,8 @@ departures = hr.Source(
     time="time",
 )
 
+left = departures.filter(~departures["cancelled"])
+
 arrivals = hr.Source(
     "arrivals",
     # The outcome is a column of this stream alone, whose events happen when it is known. As a column of `departures` it would have to
@@ -50,9 +52,9 @@ aircraft_recent = hr.FeatureGroup(
         "tail_last_arr_delay": arrivals["arr_delay"].last().over("1d"),
         "tail_last_dep_delay": departures["dep_delay"].last().over("1d"),
         "tail_since_landing_s": arrivals.time_since_last(),
-        "tail_since_departure_s": departures.time_since_last(),
+        "tail_since_departure_s": left.time_since_last(),
         # it left New York and has not landed yet
-        "tail_in_the_air": departures.time_since_last() < arrivals.time_since_last(),
+        "tail_in_the_air": left.time_since_last() < arrivals.time_since_last(),
     },
     description="how an aircraft has kept its times, and where it is now",
 )
@@ -73,11 +75,11 @@ origin_traffic = hr.FeatureGroup(
     "origin_traffic",
     key=origin,
     features={
-        "origin_departures": departures.count().over(["1h", "6h"]),
+        "origin_departures": left.count().over(["1h", "6h"]),
         "origin_dep_delay": departures["dep_delay"].mean().over(["1h", "6h", "1d"]),
         "origin_delayed_share": (departures["dep_delay"] > 15).mean().over(["1h", "6h"]),
         "origin_cancelled_share": departures["cancelled"].mean().over(["1h", "6h"]),
-        "origin_since_departure_s": departures.time_since_last(),
+        "origin_since_departure_s": left.time_since_last(),
         "origin_arr_delay": arrivals["arr_delay"].mean().over(["6h", "1d", "7d"]),
     },
     description="how busy and how late an airport of departure is",
