@@ -110,18 +110,17 @@ class Aggregating:
         >>> [suffix for suffix, _ in clicks.count().over(["1h", hr.window(rows=100)]).variants]
         ['1h', '100rows']
         """
-        if isinstance(size, list | tuple):
-            if not size:
-                raise InvalidWindow("over([]) makes no feature: give at least one window")
-            windows = [window(each, rows=rows, closed=closed, exclude=exclude, delay=delay) for each in size]
-        else:
-            windows = [window(size, rows=rows, closed=closed, exclude=exclude, delay=delay)]
         several = isinstance(size, list | tuple)
+        sizes = list(size) if isinstance(size, list | tuple) else [size]
+        if not sizes:
+            raise InvalidWindow("over([]) makes no feature: give at least one window")
+        # what all windows of a list share does not tell their features apart: it is not in the names
+        labels = [window(each).label if several else "" for each in sizes]
+        windows = [window(each, rows=rows, closed=closed, exclude=exclude, delay=delay) for each in sizes]
         variants = []
         for suffix, node in self.built:
-            for each in windows:
-                label = "_".join(part for part in (suffix, each.label if several else "") if part)
-                variants.append((label, close(node, each)))
+            for label, each in zip(labels, windows, strict=True):
+                variants.append(("_".join(part for part in (suffix, label) if part), close(node, each)))
         labels = [label for label, _ in variants]
         if len(set(labels)) < len(labels):
             twice = next(label for label in labels if labels.count(label) > 1)
@@ -154,7 +153,7 @@ def aggregate(
             seen = distinct([*seen, *more, bare])
         joined = conjunction(seen)
         _check(kind, inner, joined)
-        made = Aggregate(kind=kind, source=_source(kind, inner, joined, together), **{k: v for k, v in parameters.items() if v})
+        made = Aggregate(kind=kind, source=_source(kind, inner, joined, together), **{name: value for name, value in parameters.items() if value is not False})
         if inner is not None:
             made.set("this", inner.copy())
         if joined is not None:

@@ -15,7 +15,8 @@ from headrace.durations import format_duration
 from headrace.errors import DuplicateName, InvalidName, LabelLeak, MixedSources, OpenAggregate, TypeMismatch
 from headrace.keys import checked_name
 from headrace.tree import Aggregate, Frame, RequestColumn
-from headrace.types import type_name
+from headrace.types import parse_type, type_name
+from headrace.typing import castable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -98,8 +99,14 @@ def requests_of(nodes: Mapping[str, exp.Expression], group: str) -> dict[str, st
     return found
 
 
-def check_sources(group: str, sources: Mapping[str, Source]) -> None:
-    """A group reads the events of one source at least."""
+def check_sources(group: str, sources: Mapping[str, Source], requests: Mapping[str, str]) -> None:
+    """A group reads the events of one source at least; what the asker brings can be taken from an event's column of that name."""
+    for source in sources.values():
+        for field in source.fields:
+            if field.name in requests and not castable(field.type, parse_type(requests[field.name])):
+                found = f"column '{field.name}' of source '{source.name}' is {type_name(field.type)}"
+                text = f"group '{group}' takes the request column '{field.name}' as {requests[field.name]}, and {found}: give it another name"
+                raise TypeMismatch(text, group=group, request=field.name, source=source.name)
     if not sources:
         text = f"group '{group}' reads no source: one of its features has to take a column or a count of one"
         raise MixedSources(text, group=group)

@@ -19,6 +19,7 @@ from headrace.types import type_name
 
 if TYPE_CHECKING:
     from headrace.groups import FeatureGroup
+    from headrace.plan.model import Plan
     from headrace.source import Source
 
 VERSION = 1
@@ -40,6 +41,26 @@ def group_content(group: FeatureGroup) -> dict[str, Any]:
         "sources": [_source_content(source, group) for source in sorted(group.sources, key=lambda source: source.name)],
         "features": [[name, structure(each.node), type_name(each.type)] for name, each in group.features.items()],
     }
+
+
+def track_digest(plan: Plan, track: int) -> str:
+    """sha256 of stored variable number `track`: what its state can be kept under, whichever groups share it."""
+    found = plan.tracks[track]
+    source, key = plan.source(found.source), plan.keys[found.key]
+    expressions = {derived.id: [structure(derived.expr), type_name(derived.type)] for derived in source.derived}
+    content = {
+        "version": VERSION,
+        "source": [source.name, source.time, source.unique, source.lateness_us, source.max_ahead_us, source.idle_us],
+        "key": [[type_name(type_) for type_ in key.types], key.columns[found.source]],
+        "where": None if found.where is None else expressions[found.where],
+        "inputs": [expressions[each] for each in found.inputs],
+    }
+    return hashlib.sha256(json.dumps(content, separators=(",", ":"), sort_keys=True).encode()).hexdigest()
+
+
+def plan_digest(plan: Plan) -> str:
+    """sha256 of all groups of a plan, in its order."""
+    return hashlib.sha256(json.dumps([[group.name, group.digest] for group in plan.groups]).encode()).hexdigest()
 
 
 def _source_content(source: Source, group: FeatureGroup) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from headrace import tree
 from headrace.aggregating import Aggregating
-from headrace.errors import AmbiguousTruth, DuplicateName, MixedSources, TypeMismatch
+from headrace.errors import AmbiguousTruth, DuplicateName, InvalidValue, MixedSources, TypeMismatch
 from headrace.forms import form
 from headrace.literals import literal_node
 from headrace.methods import RowMethods
@@ -59,7 +59,11 @@ class Expression(RowMethods, Aggregating):
     def __init__(self, variants: Sequence[tuple[str, exp.Expression]] | exp.Expression, sources: Mapping[str, Source]) -> None:
         self.built = (("", variants),) if isinstance(variants, exp.Expression) else tuple(variants)
         self.by_name = dict(sources)
-        self._types: tuple[DataType, ...] = tuple(type_of(resolved(node), self._column_type) for _, node in self.built)
+        try:
+            self._types: tuple[DataType, ...] = tuple(type_of(resolved(node), self._column_type) for _, node in self.built)
+        except RecursionError:
+            text = "an expression nests too deeply: it holds several hundred operations, one inside another; use hr.function for it"
+            raise InvalidValue(text) from None
 
     @property
     def node(self) -> exp.Expression:

@@ -75,7 +75,7 @@ class FeatureGroup:
         except HeadraceError as error:
             raise error.within(f"group '{name}'", group=name) from None
         self.sources: tuple[Source, ...] = tuple(found.values())
-        checks.check_sources(name, found)
+        checks.check_sources(name, found, self.requests)
         self.key_columns: dict[str, tuple[str, ...]] = {}
         for source in self.sources:
             try:

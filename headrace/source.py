@@ -98,6 +98,11 @@ class Source:
         return self if self._base is None else self._base
 
     @property
+    def is_view(self) -> bool:
+        """Whether it came of `filter` or `with_columns`; it is no source of its own then."""
+        return self._base is not None
+
+    @property
     def schema(self) -> pa.Schema:
         """The columns as they are inside."""
         import pyarrow as pa

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from headrace.plan.planner import build
 from headrace.plan.explaining import describe, explain, lineage
 from headrace.plan.model import Cell, Derived, FeaturePlan, GroupPlan, KeyPlan, Plan, SourcePlan, Track, Window
+from headrace.plan.planner import build
 
 __all__ = [
     "Cell", "Derived", "FeaturePlan", "GroupPlan", "KeyPlan", "Plan", "SourcePlan", "Track", "Window", "build", "describe", "explain",

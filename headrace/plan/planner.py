@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BINARY = pa.binary()
 _EVER = Window(None, None)
+_WITHOUT_WINDOW = frozenset({"last_time", "decay_sum", "decay_count"})
 
 
 def build(groups: Sequence[FeatureGroup]) -> Plan:
@@ -105,6 +106,9 @@ class _Builder:
                 text = f"two different sources are named '{source.name}': that of group '{group.name}' is another than before"
                 raise DuplicateName(text, source=source.name, group=group.name)
             parts.read |= set(group.key_columns[source.name])
+            parts.read |= {name for name in group.requests if name in source.base.schema.names}
+            # in a row of an event, the asker's values are the event's own columns of that name
+            parts.read |= {field.name for field in source.fields if field.name in group.requests}
         self.groups[group.name] = _GroupBuilder(self, group, self.key(group)).plan()
 
     def key(self, group: FeatureGroup) -> int:
@@ -139,9 +143,13 @@ class _GroupBuilder:
     def plan(self) -> GroupPlan:
         features = tuple(self.feature(name, expression.node, expression.type) for name, expression in self.group.features.items())
         spans = [None if (w := cell.window).size_us is None else w.size_us + w.delay_us for cell in self.cells.values() if not cell.own]
-        bounded = [span for span in spans if span is not None]
-        longest_us = max(bounded) if bounded and len(bounded) == len(spans) else None
-        cells = [replace(cell, window=Window(longest_us, None)) if cell.own else cell for cell in self.cells.values()]
+        longest_us = _longest(spans)
+        # what has no window of its own does not keep a column alive for ever where aggregates have windows
+        windowed = [cell.window for cell in self.cells.values() if not cell.own and cell.kind not in _WITHOUT_WINDOW]
+        own = Window(_longest([None if w.size_us is None else w.size_us + w.delay_us for w in windowed]), None)
+        if own.size_us is None and any(cell.own for cell in self.cells.values()):
+            longest_us = None
+        cells = [replace(cell, window=own) if cell.own else cell for cell in self.cells.values()]
         return GroupPlan(
             name=self.group.name,
             digest=self.group.digest,
@@ -219,7 +227,7 @@ class _GroupBuilder:
         stored = type_
         # count reads what a sum of the same values reads, so that the two share one input
         if REGISTRY[node.args["kind"]].widens or node.args["kind"] == "count":
-            stored = _widened(type_)
+            stored = pa.float64() if node.args["kind"] == "decay_sum" else _widened(type_)
         made = inner if stored == type_ else CastTo(this=inner.copy(), to=type_name(stored))
         return self.derive(source, made, stored), False, type_
 
@@ -233,6 +241,12 @@ class _GroupBuilder:
         """The column of the cell; one that is there already is used again."""
         known = self.cells.setdefault(cell, replace(cell, id=f"c{len(self.cells)}"))
         return exp.Column(this=exp.to_identifier(known.id, quoted=True))
+
+
+def _longest(spans: Sequence[int | None]) -> int | None:
+    """The longest span, None where one of them is unbounded or there is none."""
+    bounded = [span for span in spans if span is not None]
+    return max(bounded) if bounded and len(bounded) == len(spans) else None
 
 
 def _is_column(node: exp.Expression) -> bool:
