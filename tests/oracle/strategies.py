@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 START = 1_700_000_000 * SECOND
 COLUMNS = {"x": "double", "i": "bigint", "s": "varchar", "b": "boolean", "tag": "varchar"}
-TYPES = {"x": "float64", "i": "int64", "s": "string", "b": "bool", "tag": "string"}
 KEYS = (1, 2, 3, None)
 NUMBERS = ("x", "i", "b")
 ALL_KINDS = (
