@@ -1,0 +1,1 @@
+"""The dataflows, each a function from a plan to a Bytewax `Dataflow`."""

@@ -1,0 +1,1 @@
+"""Replay: the log through the one dataflow, into files or tables."""

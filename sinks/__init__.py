@@ -1,0 +1,1 @@
+"""Where finished rows go: one store a file."""

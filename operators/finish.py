@@ -1,0 +1,97 @@
+"""finish: features from cells, for rows of events, steps and probes alike.
+
+Promises that the same function makes a feature in the flow, in the point-in-time look-up and in the service. A step also keeps the cells that its unfinished features
+need, under `_cell:<id>`, so that `finish_lookup` can complete them at the asker's instant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from operators.evaluate import compile_finish
+from operators.kernels import tables as t
+from operators.messages import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headrace.plan.model import GroupPlan, Plan
+
+CELL = "_cell:"
+REQUEST = "r:"
+
+
+def kept_cells(group: GroupPlan) -> list[str]:
+    """Ids of the cells that a step keeps for features that are finished at the look-up."""
+    wanted = {c for f in group.features if not f.static for c in f.cells}
+    return [c.id for c in group.cells if c.id in wanted]
+
+
+class Finisher:
+    """The features of one group over batches of cells."""
+
+    def __init__(self, group: GroupPlan, mode: int) -> None:
+        self.group, self.mode = group, mode
+        self.cells = pa.schema([(c.id, c.type) for c in group.cells])
+        self._finish = compile_finish(group.features, self.cells, group.requests)
+
+    def __call__(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, int]]:
+        """A batch with the cells replaced by features; and how many values failed, by feature."""
+        ids = set(self.cells.names)
+        kept = [n for n in batch.schema.names if n not in ids and not n.startswith(REQUEST)]
+        requests = {name: self._request(batch, name, kind) for name, kind in self.group.requests}
+        cells = batch.select(self.cells.names) if ids else batch
+        now = batch.column("time")
+        if self.mode == t.PROBES:
+            now = batch.column("_now")
+            kept.remove("_now")
+        columns, failures = self._finish(cells, now, requests)
+        names = [*kept, *(f.name for f in self.group.features)]
+        arrays = [*(batch.column(n) for n in kept), *columns]
+        if self.mode == t.STEPS:
+            for cell in kept_cells(self.group):
+                names.append(CELL + cell)
+                arrays.append(batch.column(cell))
+        return pa.RecordBatch.from_arrays(arrays, names), failures
+
+    @staticmethod
+    def _request(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> pa.Array[Any]:
+        column = REQUEST + name
+        return batch.column(column) if column in batch.schema.names else pa.nulls(batch.num_rows, kind)
+
+
+def finish_lookup(group: GroupPlan, step: pa.RecordBatch, now: pa.Array[Any], requests: Mapping[str, pa.Array[Any]]) -> pa.RecordBatch:
+    """The features of standing steps for askers at `now`.
+
+    `step` is a batch of steps, one a row, with the features and `_cell:` columns that the flow wrote, all null where no step stands; `now` is
+    timestamp[us, UTC]. Features that stand in the step are passed on; the others are finished.
+    """
+    late = [f for f in group.features if not f.static]
+    columns = {f.name: step.column(f.name) for f in group.features if f.static}
+    if late:
+        wanted = kept_cells(group)
+        types = {c.id: c.type for c in group.cells}
+        cells = pa.RecordBatch.from_arrays([step.column(CELL + c).cast(types[c]) for c in wanted], wanted)
+        values, _ = compile_finish(late, cells.schema, group.requests)(cells, now, requests)
+        columns |= {f.name: v for f, v in zip(late, values, strict=True)}
+    return pa.RecordBatch.from_arrays([columns[f.name] for f in group.features], [f.name for f in group.features])
+
+
+class Finish:
+    """The `finish` step of a flow: finishes the rows of every group; counts go with the end of the slice."""
+
+    def __init__(self, plan: Plan, mode: int) -> None:
+        self.finishers = [Finisher(group, mode) for group in plan.groups]
+
+    def __call__(self, rows: Rows) -> Rows:
+        """The finished rows, with failures and nulls counted by `group.feature`."""
+        finisher = self.finishers[rows.group]
+        batch, failures = finisher(rows.batch)
+        group = finisher.group.name
+        counts = {f"failed {group}.{name}": n for name, n in failures.items()}
+        for feature in finisher.group.features:
+            if nulls := batch.column(feature.name).null_count:
+                counts[f"null {group}.{feature.name}"] = nulls
+        return Rows(rows.slice, rows.group, batch, counts)

@@ -1,0 +1,36 @@
+"""The order of values: numbers by size with NaN above all, texts by their bytes."""
+
+from __future__ import annotations
+
+from operators.kernels.compiled import inline
+from operators.kernels.memory import as_float, byte, word
+from operators.kernels.tables import VT_FLOAT, VT_INT, X_TEXT, X_TEXT_OFFSETS
+
+
+@inline
+def is_less_text(x, a, b):
+    """Whether text number a sorts before text number b."""
+    offsets = word(x, X_TEXT_OFFSETS)
+    text = word(x, X_TEXT)
+    at = word(offsets, a)
+    length = word(offsets, a + 1) - at
+    other = word(offsets, b)
+    other_length = word(offsets, b + 1) - other
+    for i in range(min(length, other_length)):
+        u = byte(text, at + i) & 255
+        v = byte(text, other + i) & 255
+        if u != v:
+            return u < v
+    return length < other_length
+
+
+@inline
+def is_less(x, a, b, kind):
+    """Whether the value with the word a sorts before that of b."""
+    if kind == VT_INT:
+        return a < b
+    if kind == VT_FLOAT:
+        u = as_float(a)
+        v = as_float(b)
+        return u < v or (u == u and v != v)
+    return is_less_text(x, a, b)

@@ -1,0 +1,206 @@
+"""shard: split a batch of a source by the hash of each key, into one piece a shard.
+
+Promises that the rows of a piece keep their order, that the rows of an entity are in one shard whatever the source, and that rows with a null key are counted and
+left out. The names of the shards are what Bytewax routes by; they and the hash are part of the checkpoint format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from operators.derive import Deriver
+from operators.kernels import judge
+from operators.kernels import split as splitting
+from operators.kernels import tables as t
+from operators.keys import key_hashes, words_of
+from operators.messages import Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from headrace.plan.model import Plan
+    from operators.kernels.tables import Array
+    from operators.layout import Layout
+
+SHARDS = 32
+SHIFT = 59
+SHARD_KEYS = tuple(f"{i:02d}" for i in range(SHARDS))
+"""What Bytewax hashes; chosen so that they split evenly over the usual numbers of workers."""
+
+OUTSIDE = 255
+REASONS = {judge.NO_TIME: "no event time", judge.TOO_LATE: "too late", judge.TOO_FAR_AHEAD: "too far ahead of its arrival"}
+
+
+@dataclass(slots=True)
+class Prepared:
+    """What one batch of a source became: pieces by shard, counts by reason, failures by derived column, and rejected rows."""
+
+    pieces: list[tuple[int, Piece]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    rejected: list[tuple[str, pa.RecordBatch]] = field(default_factory=list)
+    rows: int = 0
+
+    def count(self, what: str, n: int) -> None:
+        """Add to a count."""
+        if n:
+            self.counts[what] = self.counts.get(what, 0) + n
+
+    def add(self, other: Prepared) -> None:
+        """Take over what another batch became."""
+        self.pieces += other.pieces
+        self.rejected += other.rejected
+        self.rows += other.rows
+        for mine, its in ((self.counts, other.counts), (self.failures, other.failures)):
+            for what, n in its.items():
+                mine[what] = mine.get(what, 0) + n
+
+
+class Sharder:
+    """Judges, derives and splits the batches of a plan's sources. Called from several threads at once."""
+
+    def __init__(self, plan: Plan, layouts: Sequence[Layout], with_place: bool = False) -> None:
+        """`with_place` adds `_o`, the rows' order within their partition, for outputs that are sorted at the end."""
+        self.plan, self.layouts, self.with_place = plan, layouts, with_place
+        self.requests: dict[tuple[str, int], dict[str, pa.DataType]] = {}
+        self.names = [s.name for s in plan.sources]
+        wanted: dict[str, set[str]] = {s.name: set() for s in plan.sources}
+        self.columns: dict[tuple[str, int], list[str]] = {}
+        for layout in layouts:
+            for name in layout.sources:
+                ids = {*layout.slots[name], *layout.filters[name]}
+                for group, own in zip(layout.groups, layout.own, strict=True):
+                    if name in group.sources:
+                        ids |= {c.input for c in own if c.input and plan.tracks[c.track].source == name}
+                order = [d.id for d in plan.source(name).derived if d.id in ids]
+                self.columns[name, layout.key] = order
+                asked = {n: kind for group in layout.groups if name in group.sources for n, kind in group.requests}
+                self.requests[name, layout.key] = {n: k for n, k in asked.items() if n in plan.source(name).columns and layout.mode == t.EVENTS}
+                wanted[name] |= ids
+        self.derivers = {s.name: Deriver(s, frozenset(wanted[s.name])) for s in plan.sources}
+
+    def prepare(
+        self,
+        slice_: int,
+        source: str,
+        batch: pa.RecordBatch,
+        newest: int,
+        order: tuple[int, int],
+        drop: Array | None = None,
+        within: tuple[int, int] | None = None,
+    ) -> tuple[Prepared, int]:
+        """Everything between a decoded batch of one partition and its pieces; returns also the newest event time after it.
+
+        `batch` has the source's columns and `_arrival`; `newest` is the newest event time before it in its partition; `drop` are row numbers
+        that are known to be duplicates; `within` is the log time (after, upto] whose rows are wanted, all of them are judged.
+        """
+        plan = self.plan.source(source)
+        time_column = batch.column(plan.time)
+        times, arrivals = words_of(time_column), words_of(batch.column("_arrival"))
+        verdict = np.empty(len(times), np.uint8)
+        has_time = np.ones(len(times), np.uint8)
+        if time_column.null_count:
+            has_time = pc.is_valid(time_column).to_numpy(zero_copy_only=False).astype(np.uint8)
+        after = int(judge.judge(times, has_time, arrivals, plan.lateness_us, plan.max_ahead_us, newest, verdict))
+        first, stop = (0, len(times)) if within is None else np.searchsorted(arrivals, within, side="right").tolist()
+        prepared = Prepared(rows=stop - first)
+        if stop - first < len(times):
+            verdict[:first] = verdict[stop:] = OUTSIDE
+        keep = verdict == judge.OK
+        if not keep.all():
+            for code, reason in REASONS.items():
+                rows = np.flatnonzero(verdict == code)
+                if len(rows):
+                    prepared.count(reason, len(rows))
+                    prepared.rejected.append((reason, batch.take(pa.array(rows))))
+        if drop is not None and len(drop):
+            duplicate = np.zeros(len(keep), bool)
+            duplicate[drop] = True
+            duplicate &= keep
+            prepared.count("duplicate", int(duplicate.sum()))
+            keep &= ~duplicate
+        if not keep.all():
+            chosen = np.flatnonzero(keep)
+            batch = batch.take(pa.array(chosen))
+            times, arrivals = times[chosen], arrivals[chosen]
+        if batch.num_rows:
+            self._pieces(prepared, slice_, source, batch, times, arrivals, order)
+        return prepared, after
+
+    def _pieces(
+        self, prepared: Prepared, slice_: int, source: str, batch: pa.RecordBatch, times: Array, arrivals: Array, order: tuple[int, int]
+    ) -> None:
+        derived, failures = self.derivers[source](batch)
+        for name, n in failures.items():
+            prepared.failures[name] = prepared.failures.get(name, 0) + n
+        by_id = {d.id: column for d, column in zip(self.derivers[source].derived, derived, strict=True)}
+        base = [pa.array(times), pa.array(arrivals)]
+        for layout in self.layouts:
+            if source not in layout.sources:
+                continue
+            key = self.plan.keys[layout.key]
+            columns = [batch.column(c).cast(t) for c, t in zip(key.columns[source], key.types, strict=True)]
+            ids = self.columns[source, layout.key]
+            names = ["_t", "_a", *(f"k{i}" for i in range(len(columns))), *ids]
+            rows = pa.RecordBatch.from_arrays([*base, *columns, *(by_id[i] for i in ids)], names)
+            for name, kind in self.requests[source, layout.key].items():
+                rows = rows.append_column(f"r:{name}", batch.column(name).cast(kind))
+            if self.with_place:
+                rows = rows.append_column("_o", pa.array(np.arange(order[1], order[1] + batch.num_rows)))
+            if "_e" in batch.schema.names:
+                rows = rows.append_column("_e", batch.column("_e"))
+            missing = without_key(columns)
+            if missing is not None:
+                prepared.count("null key", int(missing.sum()))
+                rows = rows.filter(pa.array(~missing))
+            prepared.pieces.extend(pieces_of(rows, len(columns), slice_, layout.key, self.names.index(source), order))
+
+
+def without_key(columns: Sequence[pa.Array]) -> Array | None:
+    """Which rows lack a part of their key; None when none does."""
+    if not any(c.null_count for c in columns):
+        return None
+    missing = np.zeros(len(columns[0]), bool)
+    for column in columns:
+        missing |= pc.is_null(column).to_numpy(zero_copy_only=False)
+    return missing
+
+
+def pieces_of(rows: pa.RecordBatch, parts: int, slice_: int, key: int, source: int, order: tuple[int, int]) -> list[tuple[int, Piece]]:
+    """The rows split by shard; `k0…` are the `parts` key columns, a column `_h` is added behind the arrival."""
+    if not rows.num_rows:
+        return []
+    hashes = key_hashes([rows.column(f"k{i}") for i in range(parts)])
+    permutation = np.empty(len(hashes), np.int64)
+    ends = np.empty(SHARDS, np.int64)
+    splitting.split(hashes, SHIFT, permutation, ends)
+    rows = rows.add_column(2, "_h", pa.array(hashes)).take(pa.array(permutation))
+    pieces = []
+    start = 0
+    for shard, end in enumerate(ends.tolist()):
+        if end > start:
+            pieces.append((shard, Piece(slice_, key, source, order, rows.slice(start, end - start))))
+        start = end
+    return pieces
+
+
+def split_spine(
+    plan: Plan, layout: Layout, spine: Mapping[str, pa.Array], instants: Array, numbers: Array, slice_: int, before: bool
+) -> list[tuple[int, Piece]]:
+    """Probes of one key from the columns of a spine; rows that lack a part of their key are left out."""
+    key = plan.keys[layout.key]
+    columns = [spine[name] for name in key.names]
+    names = ["_t", "_a", *(f"k{i}" for i in range(len(columns))), "_row"]
+    rows = pa.RecordBatch.from_arrays([pa.array(instants), pa.array(instants), *columns, pa.array(numbers)], names)
+    requests = {name: kind for group in layout.groups for name, kind in group.requests}
+    for name, kind in requests.items():
+        rows = rows.append_column(f"r:{name}", spine[name].cast(kind))
+    missing = without_key(columns)
+    if missing is not None:
+        rows = rows.filter(pa.array(~missing))
+    return pieces_of(rows, len(columns), slice_, layout.key, -1, (-1 if before else 2**31, int(numbers[0]) if len(numbers) else 0))

@@ -1,0 +1,239 @@
+"""The state of one key in one shard: entities, rings, windows, texts, timers, as NumPy arrays that grow.
+
+It promises that `process` applies rows in the given order and returns what the layout's mode writes, whatever it had to enlarge on the
+way; `freeze` and `thaw` copy the whole state to and from plain arrays. It relies on the kernels; Arrow is left to `operators.rollup`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from operators.kernels import drive, entities, release
+from operators.kernels import tables as t
+from operators.texts import Texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from operators.kernels.tables import Array
+    from operators.layout import Layout
+
+STEPS_CHUNK = 65_536
+
+
+@dataclass(slots=True)
+class Written:
+    """What one call wrote for one group: `words` and `valid` are columns × rows; `row` is the input row, -1 for a refresh step."""
+
+    group: int
+    words: Array
+    valid: Array
+    entity: Array
+    time: Array
+    arrival: Array
+    n: Array
+    row: Array
+
+
+class KeyState:
+    """All entities of one key in one shard."""
+
+    def __init__(self, layout: Layout, exact_hash: bool) -> None:
+        """`exact_hash`: a key's 64-bit hash identifies it, so that no bytes are kept."""
+        self.layout = layout
+        self.exact_hash = exact_hash
+        groups = max(1, len(layout.groups))
+        self.count = 0
+        self.slots = np.full(64, entities.EMPTY, np.int32)
+        self.alive = np.zeros(16, np.uint8)
+        self.free = np.zeros(16, np.int32)
+        self.free_top = 0
+        self.key_at = np.zeros((16 if not exact_hash else 1, 2), np.int64)
+        self.arena = np.zeros(64, np.uint8)
+        self.arena_top = 0
+        self.record = np.zeros((17, len(layout.template)), np.int64)
+        self.record[-1] = layout.template
+        self.pool = np.zeros(1024, np.int64)
+        self.blocks = np.full((max(1, layout.free_kinds), t.FREE_CLASSES), -1, np.int64)
+        self.control = np.zeros(t.CTL_WORDS + groups, np.int64)
+        self.timer_time = np.zeros((groups, 16), np.int64)
+        self.timer_entity = np.zeros((groups, 16), np.int64)
+        self.texts = Texts()
+        self.swept = 0
+
+    # growth
+
+    def _grow_entities(self, more: int) -> None:
+        need = self.count + more
+        if need > len(self.alive):
+            size = max(need, int(len(self.alive) * 1.5) + 1)
+            self.alive = np.resize(self.alive, size)
+            self.alive[self.count :] = 0
+            self.free = np.resize(self.free, size)
+            if not self.exact_hash:
+                self.key_at = np.resize(self.key_at, (size, 2))
+            record = np.zeros((size + 1, self.record.shape[1]), np.int64)
+            record[: self.count] = self.record[: self.count]
+            record[-1] = self.layout.template
+            self.record = record
+        living = self.count - self.free_top + more
+        if living * 3 > len(self.slots) * 2:
+            size = len(self.slots)
+            while living * 3 > size * 2:
+                size *= 2
+            self.slots = np.full(size, entities.EMPTY, np.int32)
+            entities.rehash(self.slots, self.record, self.alive, self.count)
+
+    def _grow_pool(self, more: int) -> None:
+        size = max(len(self.pool) * 3 // 2, len(self.pool) + 2 * more + 1024)
+        pool = np.empty(size, np.int64)
+        pool[: len(self.pool)] = self.pool
+        self.pool = pool
+
+    def _context(self, rows: t.Rows | None = None, out: t.Out | None = None) -> Array:
+        """The addresses that a kernel works on; good until an array is replaced."""
+        x = np.zeros(t.X_WORDS, np.int64)
+        tables = self.layout.tables
+        x[t.X_RECORD], x[t.X_STRIDE] = t.address(self.record), 8 * self.record.shape[1]
+        x[t.X_POOL], x[t.X_POOL_WORDS], x[t.X_FREE] = t.address(self.pool), len(self.pool), t.address(self.blocks)
+        x[t.X_CONTROL] = t.address(self.control)
+        x[t.X_TEXT_OFFSETS], x[t.X_TEXT] = t.address(self.texts.offsets), t.address(self.texts.data)
+        x[t.X_TRACKS : t.X_BY_TRACK + 1] = [t.address(table) for table in tables]
+        x[t.X_N_TRACKS], x[t.X_N_GROUPS], x[t.X_N_DEQUES] = len(tables.tracks), len(tables.groups), len(tables.deques)
+        x[t.X_TIMER_TIME], x[t.X_TIMER_ENTITY] = t.address(self.timer_time), t.address(self.timer_entity)
+        x[t.X_TIMER_CAPACITY] = self.timer_time.shape[1]
+        if rows is not None and out is not None:
+            x[t.X_ROWS] = len(rows.time)
+            x[t.X_ENTITY : t.X_EARLY + 1] = [t.address(array) for array in rows]
+            x[t.X_OUT_WORDS], x[t.X_OUT_VALID] = t.address(out.words), t.address(out.valid)
+            x[t.X_OUT_WIDTH], x[t.X_OUT_CAPACITY] = out.words.shape[1:]
+            x[t.X_OUT_ENTITY : t.X_OUT_COUNT + 1] = [t.address(array) for array in out[2:]]
+        return x
+
+    # use
+
+    def find(self, hashes: Array, insert: Array, offsets: Array, data: Array) -> Array:
+        """The record number of each row's entity; where `insert` is 0 and it is unknown, -1.
+
+        `offsets`, `data` are the key's bytes by row, empty where the hash identifies it.
+        """
+        out = np.empty(len(hashes), np.int64)
+        at = 0
+        # in parts, so that room is made for as many new entities as there are and not for as many as there could be
+        while at < len(hashes):
+            stop = min(len(hashes), at + max(1024, self.count // 2))
+            self._grow_entities(stop - at)
+            part = offsets[at : stop + 1] if len(offsets) else offsets
+            if len(part):
+                more = int(part[-1] - part[0])
+                if self.arena_top + more > len(self.arena):
+                    self.arena = np.resize(self.arena, max(self.arena_top + more, len(self.arena) * 2))
+            self.count, self.free_top, self.arena_top = entities.assign(
+                hashes[at:stop], insert[at:stop], self.slots, self.record, self.alive, self.key_at, self.arena, self.arena_top, part, data,
+                self.free, self.free_top, self.count, out[at:stop],
+            )  # fmt: skip
+            at = stop
+        return out
+
+    def process(self, rows: t.Rows, keep_clock: int) -> Iterator[Written]:
+        """Apply the rows in order; yields what was written, a group at a time, in parts that follow one another.
+
+        `keep_clock` is an instant that every clock of the key has passed, or the smallest int64.
+        """
+        n = len(rows.time)
+        mode = self.layout.mode
+        groups = max(1, len(self.layout.groups))
+        capacity = n if mode == t.EVENTS else (min(n, STEPS_CHUNK) + 1024 if mode == t.STEPS else int((rows.source == -1).sum()))
+        if mode == t.STEPS:
+            need = int(self.control[t.CTL_WORDS :].max()) + n + 1
+            if need > self.timer_time.shape[1]:
+                wider = max(need, self.timer_time.shape[1] * 3 // 2)
+                self.timer_time, self.timer_entity = (
+                    np.pad(a, ((0, 0), (0, wider - a.shape[1]))) for a in (self.timer_time, self.timer_entity)
+                )
+        at = 0
+        out = self._out(groups, capacity)
+        while True:
+            context = self._context(rows, out)
+            what, at = drive.process(t.address(context), mode, at, keep_clock)
+            if what == t.NEED_POOL:
+                self._grow_pool(int(self.control[t.CTL_NEED]))
+                continue
+            yield from self._written(out)
+            if what == t.DONE:
+                return
+            out = self._out(groups, capacity)
+
+    def _out(self, groups: int, capacity: int) -> t.Out:
+        shape = (groups, self.layout.width, capacity)
+        steps = (groups, capacity)
+        return t.Out(
+            np.empty(shape, np.int64), np.empty(shape, np.uint8), np.empty(steps, np.int64), np.empty(steps, np.int64),
+            np.empty(steps, np.int64), np.empty(steps, np.int64), np.empty(steps, np.int64), np.zeros(groups, np.int64),
+        )  # fmt: skip
+
+    def _written(self, out: t.Out) -> Iterator[Written]:
+        for g in range(len(self.layout.groups)):
+            n = int(out.count[g])
+            if n:
+                yield Written(
+                    g, out.words[g, :, :n], out.valid[g, :, :n], out.entity[g, :n], out.time[g, :n], out.arrival[g, :n], out.n[g, :n], out.row[g, :n]
+                )
+
+    def sweep(self, passed: Array, share: float = 1.0) -> None:
+        """Free entities that nothing can ask for; `passed[g]` is the newest refresh instant of each group's clock."""
+        stop = min(self.count, self.swept + max(1024, int(self.count * share)))
+        context = self._context()
+        self.free_top = release.release(
+            t.address(context), self.slots, self.record, self.alive, self.free, self.free_top, self.swept, stop, passed
+        )
+        self.swept = 0 if stop >= self.count else stop
+
+    @property
+    def entities(self) -> int:
+        """How many entities stand in the state."""
+        return self.count - self.free_top
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = (
+            self.slots, self.alive, self.free, self.key_at, self.arena, self.record, self.pool, self.timer_time, self.timer_entity,
+            self.texts.offsets, self.texts.data,
+        )  # fmt: skip
+        return sum(a.nbytes for a in arrays)
+
+    # copies
+
+    def freeze(self) -> dict[str, Array]:
+        """The state as plain arrays that nothing changes afterwards."""
+        top = int(self.control[t.CTL_TOP])
+        return {
+            "scalars": np.array([self.count, self.free_top, self.arena_top, self.swept], np.int64),
+            "slots": self.slots.copy(), "alive": self.alive[: self.count].copy(), "free": self.free[: self.free_top].copy(),
+            "key_at": self.key_at[: self.count].copy(), "arena": self.arena[: self.arena_top].copy(),
+            "record": self.record[: self.count].copy(), "pool": self.pool[:top].copy(), "blocks": self.blocks.copy(),
+            "control": self.control.copy(), "timer_time": self.timer_time.copy(), "timer_entity": self.timer_entity.copy(),
+        } | self.texts.freeze()  # fmt: skip
+
+    @classmethod
+    def thaw(cls, layout: Layout, exact_hash: bool, frozen: dict[str, Array]) -> KeyState:
+        """The state that `freeze` copied."""
+        self = cls(layout, exact_hash)
+        self.count, self.free_top, self.arena_top, self.swept = (int(x) for x in frozen["scalars"])
+        self.slots = frozen["slots"].copy()
+        self.alive = frozen["alive"].copy()
+        self.free = np.zeros(max(1, self.count), np.int32)
+        self.free[: self.free_top] = frozen["free"]
+        if not exact_hash:
+            self.key_at = frozen["key_at"].copy()
+        self.arena = np.concatenate([frozen["arena"], np.zeros(64, np.uint8)])
+        self.record = np.concatenate([frozen["record"], layout.template.reshape(1, -1)])
+        self.pool = np.concatenate([frozen["pool"], np.zeros(1024, np.int64)])
+        self.blocks, self.control = frozen["blocks"].copy(), frozen["control"].copy()
+        self.timer_time, self.timer_entity = frozen["timer_time"].copy(), frozen["timer_entity"].copy()
+        self.texts = Texts.thaw(frozen)
+        return self

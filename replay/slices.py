@@ -1,0 +1,112 @@
+"""The plan of a replay: slices of log time over the row groups of all sources.
+
+A slice is everything with an arrival in (after, upto]; slices are cut at ends of row groups, about `rows` rows each, and depend on the archive and that number alone: not
+on readers, workers or batch sizes. For every row group it says the newest event time before it in its partition, which decides what is late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.compute as pc
+
+from operators.kernels import judge
+from operators.kernels.tables import MIN64
+from operators.keys import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from headrace.archive import Log, RowGroup
+    from headrace.plan.model import Plan, SourcePlan
+
+SLICE_ROWS = 1_000_000
+MAX64 = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A row group in the replay: `number` counts all of them, `ordinal` is its partition's place in the order of (topic, partition)."""
+
+    number: int
+    source: str
+    group: RowGroup
+    ordinal: int
+    newest_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlicePlan:
+    """Log time (after, upto] and the row groups that reach into it, by partition and place."""
+
+    number: int
+    after_us: int
+    upto_us: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """All slices of a replay, and its partitions as (source, partition) in their order."""
+
+    slices: tuple[SlicePlan, ...]
+    partitions: tuple[tuple[str, int], ...]
+    rows: int
+
+
+def plan_slices(
+    plan: Plan, logs: Mapping[str, Log], rows: int = SLICE_ROWS, start_us: int | None = None, stop_us: int | None = None
+) -> Course:
+    """The slices of the logs between two instants of log time, `start_us` included and `stop_us` not."""
+    partitions: list[tuple[str, int]] = []
+    parts: list[Part] = []
+    for source in sorted(plan.sources, key=lambda s: s.name):
+        groups = logs[source.name].row_groups()
+        for partition in sorted({g.partition for g in groups}):
+            partitions.append((source.name, partition))
+            newest = MIN64
+            for group in (g for g in groups if g.partition == partition):
+                parts.append(Part(len(parts), source.name, group, len(partitions) - 1, newest))
+                newest = _newest_after(source, logs[source.name], group, newest)
+    first = MIN64 if start_us is None else start_us
+    last = MAX64 if stop_us is None else stop_us - 1
+    inside = [p for p in parts if p.group.rows and p.group.max_arrival_us >= first and p.group.min_arrival_us <= last]
+    slices = []
+    after = MIN64 if start_us is None else start_us - 1
+    for upto in _bounds(inside, rows, last):
+        mine = tuple(p for p in inside if p.group.max_arrival_us > after and p.group.min_arrival_us <= upto)
+        slices.append(SlicePlan(len(slices), after, upto, mine))
+        after = upto
+    return Course(tuple(slices), tuple(partitions), sum(p.group.rows for p in inside))
+
+
+def _bounds(parts: Sequence[Part], rows: int, last: int) -> list[int]:
+    """The ends of the slices: arrivals at which row groups end, as soon as enough rows lie behind."""
+    bounds: list[int] = []
+    waiting = 0
+    for part in sorted(parts, key=lambda p: p.group.max_arrival_us):
+        waiting += part.group.rows
+        end = min(part.group.max_arrival_us, last)
+        if waiting >= rows and (not bounds or end > bounds[-1]):
+            bounds.append(end)
+            waiting = 0
+    if parts:
+        end = min(max(p.group.max_arrival_us for p in parts), last)
+        if not bounds or end > bounds[-1]:
+            bounds.append(end)
+    return bounds
+
+
+def _newest_after(source: SourcePlan, log: Log, group: RowGroup, newest: int) -> int:
+    """The newest event time behind a row group; from its statistics where they cannot hold a record that is too far ahead."""
+    if group.max_time_us is None:
+        return newest
+    if group.max_time_us <= group.min_arrival_us + source.max_ahead_us:
+        return max(newest, group.max_time_us)
+    batch = log.read(group, [source.time, "_arrival"])
+    times = batch.column(0)
+    verdict = np.empty(len(times), np.uint8)
+    valid = pc.is_valid(times).to_numpy(zero_copy_only=False).astype(np.uint8)
+    return int(judge.judge(words_of(times), valid, words_of(batch.column(1)), source.lateness_us, source.max_ahead_us, newest, verdict))

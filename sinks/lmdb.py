@@ -1,0 +1,163 @@
+"""The online store in a folder: LMDB, memory-mapped, for one machine. URL `lmdb://folder`.
+
+It promises one transaction a batch; that any number of processes read while one at a time writes (a second writer waits); that the map grows
+by itself; that what was written is seen at once by all, and survives the end of the process, and after `flush` that of the machine. It relies on a local
+disk: LMDB over a network file system loses data. Where a process forks, the child opens the store anew.
+
+    00 group 00 digest      → msgpack of the table: number, names and types
+    number (4 bytes) key    → record (`sinks.steps`); a key of more than 500 bytes stands as its SHA-256 with the key behind the record
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import lmdb
+import msgspec
+import pyarrow as pa
+
+from headrace.errors import StorageError
+from headrace.types import parse_type, type_name
+from sinks.online import StepTable
+from sinks.steps import HEAD_BYTES, decode_keys, decode_records, encode_keys, encode_records, is_readable, newest_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+MAP_BYTES = 1 << 28
+LONGEST_KEY_BYTES = 500
+_HASHED = b"\xc1"   # a byte that no msgpack begins with
+_LENGTH_BYTES = 4
+
+
+class LmdbStore:
+    """The store in `folder`; `read_only` for processes that never write."""
+
+    def __init__(self, folder: str | os.PathLike[str], *, read_only: bool = False) -> None:
+        self._shared = _Environment.of(Path(folder), read_only=read_only)
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._closed = False
+
+    def write(self, table: StepTable, batch: pa.RecordBatch) -> int:
+        """Takes steps and says how many of them stand now."""
+        if not batch.num_rows:
+            return 0
+        keys = encode_keys(table, batch)
+        newest = newest_rows(batch, keys)
+        rows = list(newest.values())
+        chosen = batch if len(rows) == batch.num_rows and rows == list(range(len(rows))) else batch.take(pa.array(rows))
+        records = encode_records(table, chosen)
+        prefix = self._number(table).to_bytes(4, "big")
+        pairs = [_pair(prefix, key, record) for key, record in zip(newest, records, strict=True)]
+        pairs.sort()   # in the order of the tree neighbours share pages
+
+        def put(transaction: Any) -> int:
+            standing = 0
+            for key, record in pairs:
+                before = transaction.get(key)
+                # a record of another version is none: it cannot be read any more
+                if before is None or not is_readable(before) or bytes(before[:HEAD_BYTES]) <= record[:HEAD_BYTES]:
+                    transaction.put(key, record)
+                    standing += 1
+            return standing
+
+        return self._shared.change(put)
+
+    def flush(self) -> None:
+        """Returns when everything written before would survive a crash of the machine."""
+        self._shared.sync()
+
+    def read(self, table: StepTable, keys: pa.RecordBatch) -> pa.RecordBatch:
+        """The newest step of each entity in `keys`, in that order; null where there is none."""
+        columns = [keys.column(field.name).cast(field.type) for field in table.keys]
+        asked = pa.RecordBatch.from_arrays(columns, schema=table.keys)
+        number = self._known_number(table)
+        records: list[bytes | None] = [None] * asked.num_rows
+        if number is not None:
+            places = [_pair(number.to_bytes(4, "big"), key, b"")[0] for key in encode_keys(table, asked)]
+            records = self._shared.look(lambda transaction: [_readable(transaction.get(place)) for place in places])
+        return pa.RecordBatch.from_arrays([*asked.columns, *decode_records(table, records)], schema=table.schema)
+
+    def scan(self, table: StepTable, batch_rows: int = 65_536) -> list[pa.RecordBatch]:
+        """All entities of a table as they stood at one instant, by key."""
+        number = self._known_number(table)
+        if number is None:
+            return []
+        prefix = number.to_bytes(4, "big")
+
+        def collect(transaction: Any) -> list[tuple[bytes, bytes]]:
+            found = []
+            cursor = transaction.cursor()
+            there = cursor.set_range(prefix)
+            while there and cursor.key()[:4] == prefix:
+                found.append((bytes(cursor.key()[4:]), bytes(cursor.value())))
+                there = cursor.next()
+            return found
+
+        pairs = [_unpaired(key, record) for key, record in self._shared.look(collect) if is_readable(record)]
+        batches = []
+        for at in range(0, len(pairs), batch_rows):
+            part = pairs[at : at + batch_rows]
+            columns = [*decode_keys(table, [key for key, _ in part]), *decode_records(table, [record for _, record in part])]
+            batches.append(pa.RecordBatch.from_arrays(columns, schema=table.schema))
+        return batches
+
+    def tables(self) -> list[StepTable]:
+        """The tables that have been written, by group, the newest last."""
+        found = self._shared.look(_tables)
+        return [table for _, table in sorted(found, key=lambda each: (each[1].group, each[0]))]
+
+    def close(self) -> None:
+        """Frees the map once nobody in the process has it open."""
+        if not self._closed:
+            self._closed = True
+            self._shared.release()
+
+    def _number(self, table: StepTable) -> int:
+        """The number of a table; it is given one where it has none."""
+        number = self._known_number(table)
+        if number is None:
+            name, body = _table_name(table), _table_body(table)
+
+            def claim(transaction: Any) -> int:
+                standing = transaction.get(name)
+                if standing is not None:
+                    return int(msgspec.msgpack.decode(standing)["number"])
+                free = 1 + max((other for other, _ in _tables(transaction)), default=0)
+                transaction.put(name, msgspec.msgpack.encode({"number": free, **body}))
+                return free
+
+            number = self._numbers[table.group, table.digest] = self._shared.change(claim)
+        return number
+
+    def _known_number(self, table: StepTable) -> int | None:
+        number = self._numbers.get((table.group, table.digest))
+        if number is None:
+            name = _table_name(table)
+            body = self._shared.look(lambda transaction: transaction.get(name))
+            if body is None:
+                return None
+            known = msgspec.msgpack.decode(body)
+            if {key: known[key] for key in ("keys", "values")} != _table_body(table):
+                text = f"group '{table.group}' has other columns in the store at {self._shared.folder} under the same digest {table.digest}"
+                raise StorageError(text, group=table.group, digest=table.digest)
+            number = self._numbers[table.group, table.digest] = int(known["number"])
+        return number
+
+
+def _pair(prefix: bytes, key: bytes, record: bytes) -> tuple[bytes, bytes]:
+    if len(key) <= LONGEST_KEY_BYTES:
+        return prefix + key, record
+    return prefix + _HASHED + hashlib.sha256(key).digest(), record + key + len(key).to_bytes(_LENGTH_BYTES, "big")
+
+
+def _unpaired(key: bytes, record: bytes) -> tuple[bytes, bytes]:
+    if not key.startswith(_HASHED):
+        return key, record
+    length = int.from_bytes(record[-_LENGTH_BYTES:], "big")
+    return record[-_LENGTH_BYTES - length : -_LENGTH_BYTES], record

@@ -1,0 +1,127 @@
+"""Steps as bytes: the record of one entity, for stores that keep bytes by key.
+
+    key     msgpack of the key columns' values, each as an integer, text, bytes or bool
+    record  version (1 byte), arrival + 2^63 and n (8 bytes each, the largest first), msgpack of [time, values…]
+
+The first 17 bytes of two records of one version compare as their steps do. Times are microseconds. It promises that `decode` gives back what
+`encode` was given, bit for bit; `VERSION` changes with any of this and makes older records unreadable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from sinks.online import ARRIVAL, N, TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sinks.online import StepTable
+
+VERSION = 1
+HEAD_BYTES = 17
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder().decode
+_HEAD = np.dtype([("version", "u1"), ("arrival", ">u8"), ("n", ">u8")])
+_is = pa.types
+_pa: Any = pa
+
+
+def encode_keys(table: StepTable, batch: pa.RecordBatch) -> list[bytes]:
+    """The key of every row; raises `ValueError` for a null."""
+    columns = [_plain(batch.column(field.name), field.type) for field in table.keys]
+    return [_ENCODE(row) for row in zip(*columns, strict=True)]
+
+
+def decode_keys(table: StepTable, keys: Sequence[bytes]) -> list[Any]:
+    """The key columns of encoded keys."""
+    rows = [_DECODE(key) for key in keys]
+    return [_array([row[at] for row in rows], field.type) for at, field in enumerate(table.keys)]
+
+
+def newest_rows(batch: pa.RecordBatch, keys: list[bytes]) -> dict[bytes, int]:
+    """The row of each key's newest step in the batch; of equal ones the last."""
+    arrivals, counts = _int64(batch.column(ARRIVAL)), _int64(batch.column(N))
+    order = np.lexsort((counts, arrivals)).tolist()
+    return dict(zip([keys[row] for row in order], order, strict=True))
+
+
+def encode_records(table: StepTable, batch: pa.RecordBatch) -> list[bytes]:
+    """The record of every row."""
+    heads = np.empty(batch.num_rows, _HEAD)
+    heads["version"] = VERSION
+    heads["arrival"] = _int64(batch.column(ARRIVAL)).view(np.uint64) ^ np.uint64(1 << 63)
+    heads["n"] = _int64(batch.column(N))
+    head = heads.tobytes()
+    columns = [_int64(batch.column(TIME)).tolist(), *(_plain(batch.column(field.name), field.type) for field in table.values)]
+    rows = zip(*columns, strict=True)
+    return [head[at : at + HEAD_BYTES] + _ENCODE(row) for at, row in zip(range(0, len(head), HEAD_BYTES), rows, strict=True)]
+
+
+def decode_records(table: StepTable, records: Sequence[bytes | None]) -> list[Any]:
+    """The columns `_time`, `_arrival`, `_n` and the values of records; all null where there is none."""
+    there = np.array([record is not None for record in records], bool)
+    heads = np.frombuffer(b"".join(bytes(record[:HEAD_BYTES]) if record is not None else bytes(HEAD_BYTES) for record in records), _HEAD)
+    arrivals = (heads["arrival"].astype(np.uint64) ^ np.uint64(1 << 63)).view(np.int64)
+    nothing = [None] * (1 + len(table.values))
+    rows = [nothing if record is None else _DECODE(memoryview(record)[HEAD_BYTES:]) for record in records]
+    schema = table.schema
+    found = [
+        _array([row[0] for row in rows], schema.field(TIME).type),
+        _pa.array(arrivals, mask=~there).cast(schema.field(ARRIVAL).type),
+        _pa.array(heads["n"].astype(np.int64), mask=~there),
+    ]
+    return found + [_array([row[at] for row in rows], field.type) for at, field in enumerate(table.values, start=1)]
+
+
+def is_readable(record: bytes) -> bool:
+    """Whether a record is of this version."""
+    return record[0] == VERSION
+
+
+def _int64(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
+    if column.null_count:
+        text = "a step without time, arrival or n"
+        raise ValueError(text)
+    found: np.ndarray[Any, np.dtype[np.int64]] = column.cast(pa.int64()).to_numpy()
+    return found
+
+
+def _plain(column: Any, type_: pa.DataType) -> list[Any]:
+    """The values of a column as msgpack has them."""
+    stored = stored_type(type_)
+    if column.type != stored:
+        column = column.cast(stored)
+    if column.null_count == 0 and (_is.is_integer(stored) or _is.is_floating(stored)):
+        plain: list[Any] = column.to_numpy().tolist()
+        return plain
+    plain = column.to_pylist()
+    return plain
+
+
+def _array(values: list[Any], type_: pa.DataType) -> Any:
+    stored = stored_type(type_)
+    found = _pa.array(values, stored)
+    return found if stored == type_ else found.cast(type_)
+
+
+def stored_type(type_: pa.DataType) -> pa.DataType:
+    """The type whose Python values stand in a record: times, dates and durations are integers.
+
+    >>> stored_type(pa.list_(pa.timestamp("us", tz="UTC"))), stored_type(pa.string())
+    (ListType(list<item: int64>), DataType(string))
+    """
+    if _is.is_timestamp(type_) or _is.is_duration(type_):
+        return pa.int64()
+    if _is.is_date(type_):
+        return pa.int32()
+    if isinstance(type_, pa.ListType):
+        return pa.list_(stored_type(type_.value_type))
+    if isinstance(type_, pa.StructType):
+        fields = [type_.field(at) for at in range(type_.num_fields)]
+        return pa.struct([(field.name, stored_type(field.type)) for field in fields])
+    return type_
