@@ -82,6 +82,7 @@ class Parser(Statements, Windows, Kinds, BaseParser):
     _parse_primary = _placed("_parse_primary")
     _parse_table = _placed("_parse_table")
     _parse_column_ops = _placed("_parse_column_ops")
+    _parse_select = _placed("_parse_select")
     _parse_in = _placed("_parse_in")
 
     def _parse_types(self, *_: Any, check_func: bool = False, **__: Any) -> exp.Expr | None:
@@ -134,8 +135,8 @@ class Parser(Statements, Windows, Kinds, BaseParser):
         place = token or self._prev
         if message.startswith(("Expecting ", "Expected ")):
             text = f"expected {message.split(' ', 1)[1]}, {found}"
-        elif message.startswith("Required argument"):
-            text = f"something is missing here, {found}"
+        elif message.startswith("Required"):
+            text = f"a value is missing here, {found}"
         elif message.startswith("Invalid expression"):
             text = f"this cannot stand here, {found}"
         else:

@@ -46,6 +46,8 @@ def group_of(text: Text, node: exp.Expr, sources: Mapping[str, Source], keys: di
         problem_sql = InvalidSql("a view is one SELECT: name several sources with commas in FROM, a UNION is not known here")
         raise text.located(problem_sql, select)
     scope = Reader(text, sources).scope(select)
+    if not listed(said["key"]):
+        raise text.located(InvalidValue(f"view '{name}' names no key: WITH (key = 'buyer_id')", group=name), options["key"])
     said["key"] = [_key(text, each, scope, keys, options["key"]) for each in listed(said["key"])]
     features, places = _features(Lowering(text, scope, _windows(text, select), said["key"]), select)
     unused = [relation for relation in scope.relations if relation.name not in scope.used]
@@ -90,7 +92,10 @@ def _key(text: Text, name: str, scope: Scope, keys: dict[str, Key], option: exp.
     for relation in scope.relations:
         for field in relation.source.fields:
             if field.name == name:
-                return implied(keys, name, type_name(field.type))
+                try:
+                    return implied(keys, name, type_name(field.type))
+                except HeadraceError as error:
+                    raise text.located(error, option) from None
     columns = [field.name for relation in scope.relations for field in relation.source.fields]
     raise text.located(unknown("key", name, "the definitions", list(dict.fromkeys([*keys, *columns]))), option.expression)
 

@@ -24,7 +24,7 @@ else:
 
 NAMES = {
     "TINYINT": "int8", "SMALLINT": "int16", "INT": "int32", "INTEGER": "int32", "BIGINT": "int64",
-    "REAL": "float32", "FLOAT": "float32", "DOUBLE": "float64", "BOOLEAN": "bool", "TEXT": "string", "VARCHAR": "string", "CHAR": "string",
+    "REAL": "float32", "FLOAT": "float32", "DOUBLE": "float64", "DOUBLE PRECISION": "float64", "BOOLEAN": "bool", "TEXT": "string", "VARCHAR": "string", "CHAR": "string",
     "BYTEA": "binary", "BLOB": "binary", "VARBINARY": "binary", "DATE": "date", "TIMESTAMP": "timestamp", "TIMESTAMPTZ": "timestamp",
     "DATETIME": "timestamp", "INTERVAL": "duration", "DECIMAL": "decimal", "NUMERIC": "decimal",
 }  # fmt: skip
@@ -53,7 +53,7 @@ class Kinds(Base):
 
     def _kind_text(self) -> str:
         token = self._curr
-        if not token or token.token_type in {TokenType.STRING, TokenType.NUMBER} or not token.text.isidentifier():
+        if not token or token.token_type in {TokenType.STRING, TokenType.NUMBER} or not token.text.replace(" ", "_").isidentifier():
             self.raise_error("Expecting a type")
         self._advance()
         word = token.text.upper()
@@ -61,8 +61,6 @@ class Kinds(Base):
             return f"list<{self._bracketed(self._kind_text_of_list)}>"
         if word in {"STRUCT", "ROW"}:
             return f"struct<{self._bracketed(self._fields)}>"
-        if word == "DOUBLE":
-            self._match_text_seq("PRECISION")
         if word in _SIZED and self._match(TokenType.L_PAREN):
             self._parse_csv(self._parse_primary)
             self._match_r_paren()

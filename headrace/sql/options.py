@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
-from headrace.errors import DuplicateName, InvalidValue, unknown
+from headrace.errors import DuplicateName, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlglot import exp
 
     from .place import Text
 
 
 def read_options(text: Text, options: Sequence[exp.Expr], known: Sequence[str], what: str) -> dict[str, str]:
-    """Names and texts of the options; raises at one that is not `known`, stands twice, or is no text."""
+    """Names and texts of the options; raises at one that is not `known` or stands twice."""
     found: dict[str, str] = {}
     for option in options:
-        name, value = option.this.name.lower(), option.expression
+        name = option.this.name.lower()
         if name not in known:
             raise text.located(unknown("option", name, what, known), option.this)
         if name in found:
             raise text.located(DuplicateName(f"option '{name}' of {what} is said twice", option=name), option.this)
-        if not (isinstance(value, exp.Literal) and value.is_string):
-            raise text.located(InvalidValue(f"option '{name}' of {what} takes a text in quotes", option=name), value)
-        found[name] = value.name
+        found[name] = option.expression.name
     return found
 
 

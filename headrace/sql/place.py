@@ -14,6 +14,8 @@ from sqlglot import exp
 
 from headrace.errors import HeadraceError
 
+from .wording import in_sql
+
 E = TypeVar("E", bound=HeadraceError)
 N = TypeVar("N", bound=exp.Expr)
 
@@ -47,7 +49,7 @@ class Text:
         placed.facts = error.facts | {"file": self.file, "line": number, "character": column}
         shown, caret = _shown(line.replace("\t", " "), column - 1, min(end - start + 1, max(len(line) - column + 1, 1)))
         margin = " " * len(str(number))
-        placed.args = (f"{self.file}:{number}:{column}: {error.text}\n {number} | {shown}\n {margin} | {caret}",)
+        placed.args = (f"{self.file}:{number}:{column}: {in_sql(error.text)}\n {number} | {shown}\n {margin} | {caret}",)
         return placed
 
 

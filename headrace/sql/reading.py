@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from headrace.errors import DuplicateName, InvalidSql
+from headrace.errors import DuplicateName, HeadraceError, InvalidSql
 from headrace.groups import FeatureGroup
 from headrace.keys import Key
 from headrace.source import Source
@@ -84,16 +84,26 @@ def parse(sql: str, *, file: str = "sql", known: Iterable[Any] = ()) -> Definiti
         if mark in seen:
             raise text.located(DuplicateName(f"'{statement.this.name}' is created twice", name=statement.this.name), statement.this)
         seen[mark] = statement
-    for at, statement in enumerate(statements):
-        if isinstance(statement, CreateKey):
-            keys[statement.this.name] = made[at] = key_of(text, statement)
-    for at, statement in enumerate(statements):
-        if isinstance(statement, CreateTable):
-            sources[statement.this.name] = made[at] = source_of(text, statement, keys)
-    for at, statement in enumerate(statements):
-        if isinstance(statement, CreateView):
-            made[at] = group_of(text, statement, sources, keys)
+    for kind in (CreateKey, CreateTable, CreateView):
+        for at, statement in enumerate(statements):
+            if isinstance(statement, kind):
+                made[at] = _made(text, statement, keys, sources)
     return Definitions(made[at] for at in range(len(statements)))
+
+
+def _made(text: Text, statement: exp.Expr, keys: dict[str, Key], sources: dict[str, Source]) -> Definition:
+    """The definition of one statement; Keys and Sources are added to those that are known."""
+    name = statement.this.name
+    try:
+        if isinstance(statement, CreateKey):
+            keys[name] = key_of(text, statement)
+            return keys[name]
+        if isinstance(statement, CreateTable):
+            sources[name] = source_of(text, statement, keys)
+            return sources[name]
+        return group_of(text, statement, sources, keys)
+    except HeadraceError as error:   # every error has a place; the least is the statement's name
+        raise text.located(error, statement.this) from None
 
 
 def _known(known: Iterable[Any]) -> tuple[dict[str, Key], dict[str, Source]]:

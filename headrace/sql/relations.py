@@ -15,6 +15,7 @@ from sqlglot import exp
 from headrace.errors import DuplicateName, HeadraceError, InvalidSql, unknown
 
 from .rules.lowering import Lowering
+from .place import span
 from .scope import Relation, Scope
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Reader:
         return Relation(alias or inner.name, source, tuple(dict.fromkeys(columns)), node)
 
     def _filtered(self, relation: Relation, where: exp.Expr) -> Relation:
-        condition = Lowering(self.text, Scope([relation], set()), row_level=True).lower(where.this)
+        condition = Lowering(self.text, Scope([relation], set()), row_level=True).condition(where.this, "WHERE")
         try:
             return Relation(relation.name, relation.source.filter(condition), relation.columns, relation.node)
         except HeadraceError as error:
@@ -129,7 +130,7 @@ def check_clauses(text: Text, select: exp.Select) -> None:
             continue
         node = value[0] if isinstance(value, list) else value
         reason = _CLAUSES.get(name, f"{name.rstrip('_').upper()} is not known here")
-        raise text.located(InvalidSql(reason), node if isinstance(node, exp.Expr) else select)
+        raise text.located(InvalidSql(reason), node if isinstance(node, exp.Expr) and span(node) else select)
 
 
 def feature_name(text: Text, node: exp.Expr) -> str:

@@ -50,6 +50,9 @@ class Scope:
         if len(names) > 1 and relation is not None and (names[1] in relation.columns or not self._holders(names[0])):
             found, rest = relation.column(names[1]), names[2:]
         else:
+            if len(names) > 1 and relation is None and not self._holders(names[0]):
+                known = [*(each.name for each in self.relations), *(name for each in self.relations for name in each.columns)]
+                raise unknown("source or column", names[0], "FROM", list(dict.fromkeys(known)))
             relation = self._holder(names[0])
             found, rest = relation.column(names[0]), names[1:]
         self.used.add(relation.name)

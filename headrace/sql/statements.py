@@ -1,6 +1,6 @@
 """The grammar of statements: `CREATE KEY`, `CREATE TABLE` and `CREATE VIEW`, with their options.
 
-It promises nodes of `headrace.sql.syntax`; that any other statement is refused by name; and that an option is a name with one literal.
+It promises nodes of `headrace.sql.syntax`; that any other statement is refused by name; and that an option is a name with a text.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Statements(Base):
         name = self._name("the name of an option")
         if not self._match(TokenType.EQ):
             self.raise_error("Expecting = and a value")
-        option = Option(this=name, expression=self._literal("a value: a text, a number, TRUE or FALSE"))
+        option = Option(this=name, expression=self._literal("a text in quotes"))
         return put(self.expression(option), start, self._prev.end)
 
     def _name(self, what: str) -> exp.Expr:
@@ -106,11 +106,7 @@ class Statements(Base):
         return name
 
     def _literal(self, what: str) -> exp.Expr:
-        if not self._match_set({TokenType.STRING, TokenType.NUMBER, TokenType.TRUE, TokenType.FALSE}):
+        """A text in quotes."""
+        if not self._match(TokenType.STRING):
             self.raise_error(f"Expecting {what}")
-        token = self._prev
-        if token.token_type in {TokenType.TRUE, TokenType.FALSE}:
-            node: exp.Expr = exp.Boolean(this=token.token_type == TokenType.TRUE)
-        else:
-            node = exp.Literal(this=token.text, is_string=token.token_type == TokenType.STRING)
-        return put(node, token.start, token.end)
+        return put(exp.Literal.string(self._prev.text), self._prev.start, self._prev.end)

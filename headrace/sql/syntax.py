@@ -10,7 +10,7 @@ from sqlglot import exp
 
 
 class Option(exp.Expression):
-    """`name = value` inside `WITH (...)`: `this` is an identifier, `expression` a literal."""
+    """`name = value` inside `WITH (...)`: `this` is an identifier, `expression` a text."""
 
     arg_types = {"this": True, "expression": True}
 

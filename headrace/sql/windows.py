@@ -58,7 +58,7 @@ class Windows(Base):
 
     def _parse_frame(self) -> FrameClause:
         """What stands in the parentheses, and the closing one."""
-        start = self._prev.start
+        start = self._curr.start if self._curr else self._prev.start
         base = None
         if self._curr.token_type != TokenType.R_PAREN and self._curr.text.upper() not in _STARTS:
             base = self._parse_id_var(any_token=False)
@@ -70,8 +70,9 @@ class Windows(Base):
         else:
             self._parse_standard(frame)
         self._parse_frame_options(frame)
+        end = max(self._prev.end, start)
         self._match_r_paren()
-        return put(frame, start, self._prev.end)
+        return put(frame, start, end)
 
     def _parse_last(self, frame: FrameClause) -> None:
         size = self._parse_interval() if self._match(TokenType.INTERVAL, advance=False) else self._parse_primary()

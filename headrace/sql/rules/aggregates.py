@@ -5,14 +5,14 @@ It promises what Python's methods of the same names make. The window is left to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from headrace.aggregates import REGISTRY as KINDS
 from headrace.durations import parse_duration
-from headrace.errors import InvalidSql, InvalidWindow, NestedAggregate, OpenAggregate, TypeMismatch
+from headrace.errors import HeadraceError, InvalidSql, InvalidValue, InvalidWindow, NestedAggregate, OpenAggregate, TypeMismatch
 from headrace.functions import SQL_NAMES
 from headrace.sql.syntax import Over
 
@@ -35,6 +35,7 @@ NAMES = {
 
 _WITHOUT_WINDOW = {"decay_sum", "decay_count", "time_since_last"}
 _OF_SOURCE = {"decay_count", "time_since_last"}
+_LISTED = "COUNT, SUM, AVG, MIN, MAX, VARIANCE, STDDEV, FIRST, LAST, LAST_N, LAG, DECAYED_SUM, DECAYED_COUNT, TIME_SINCE_LAST"
 _FADES = {"decay_sum", "decay_count"}
 
 
@@ -54,8 +55,10 @@ def aggregate(lowering: Lowering, node: exp.Expr) -> Expression:
     """A call of an aggregate, with or without FILTER, IGNORE NULLS and OVER."""
     parts = _taken_apart(lowering, node)
     name = parts.call.name.upper()
+    if lowering.inside:
+        raise NestedAggregate(f"{name} inside {lowering.inside}: an aggregate reads events, and other aggregates are not in them")
     if lowering.row_level:
-        raise NestedAggregate(f"{name} in a sub-query: a sub-query computes one row from one event; aggregates stand in the view's own SELECT")
+        raise NestedAggregate(f"{name} in WHERE or in a sub-query, which are computed from one event alone: aggregates stand in the view's own SELECT")
     if parts.ignore_nulls and not (parts.kind in KINDS and KINDS[parts.kind].ignores_nulls):
         raise InvalidSql(f"{name} takes no IGNORE NULLS: it passes over nulls already")
     found = _open(lowering, parts)
@@ -66,10 +69,10 @@ def aggregate(lowering: Lowering, node: exp.Expr) -> Expression:
     if parts.kind in _FADES:
         raise InvalidWindow(f"{name} fades by its half-life and takes no window: leave OVER out")
     source = found.sources[0] if found.sources else lowering.scope.only(name).source
-    window, clause = window_of(lowering, parts.over, source)
+    window = window_of(lowering, parts.over, source)
     if window.rows is not None and parts.where is not None:
         text = "ROWS together with FILTER: SQL filters after it has counted the rows; filter before, FROM (SELECT * FROM source WHERE ...) AS name"
-        raise lowering.refuse(InvalidWindow(text), parts.where if clause is None else parts.where)
+        raise lowering.refuse(InvalidWindow(text), parts.where)
     return found.over(window)
 
 
@@ -92,8 +95,7 @@ def _taken_apart(lowering: Lowering, node: exp.Expr) -> _Parts:
         if lower in REFUSED:
             raise lowering.refuse(InvalidSql(f"{parts.call.name.upper()} {REFUSED[lower]}", function=lower), parts.call)
         what = "is a row function, not an aggregate" if lower in SQL_NAMES else "is not an aggregate"
-        listed = ", ".join(name.upper() for name in NAMES)
-        raise lowering.refuse(InvalidSql(f"{parts.call.name.upper()} {what}: OVER and FILTER belong to {listed}"), parts.call)
+        raise lowering.refuse(InvalidSql(f"{parts.call.name.upper()} {what}: OVER and FILTER belong to {_LISTED}"), parts.call)
     parts.kind, parts.arguments = NAMES[lower], list(parts.call.expressions)
     first = parts.arguments[0] if parts.arguments else None
     if isinstance(first, exp.IgnoreNulls | exp.RespectNulls):
@@ -108,7 +110,8 @@ def _taken_apart(lowering: Lowering, node: exp.Expr) -> _Parts:
 
 def _open(lowering: Lowering, parts: _Parts) -> Expression:
     """The aggregate without its window."""
-    where = None if parts.where is None else lowering.lower(parts.where.this)
+    lowering = replace(lowering, inside=parts.call.name.upper())
+    where = None if parts.where is None else lowering.condition(parts.where.this, "FILTER")
     if parts.kind in _OF_SOURCE or (parts.kind == "count" and _all_rows(parts.arguments)):
         source, rest = _source(lowering, parts)
         if parts.kind == "count":
@@ -170,8 +173,8 @@ def _expect(parts: _Parts, rest: list[exp.Expr], count: int, example: str) -> No
 
 def _whole(lowering: Lowering, node: exp.Expr) -> int:
     found = number(node) if isinstance(node, exp.Literal) and not node.is_string else None
-    if not isinstance(found, int):
-        raise lowering.refuse(TypeMismatch("a whole number is expected here"), node)
+    if not isinstance(found, int) or found < 1:
+        raise lowering.refuse(InvalidValue("a whole number above zero is expected here"), node)
     return found
 
 
@@ -182,6 +185,6 @@ def _half_life(lowering: Lowering, node: exp.Expr) -> Any:
         raise lowering.refuse(TypeMismatch("a half-life is expected here, such as '7 days'"), node)
     try:
         parse_duration(literal.name, "the half-life")
-    except ValueError:   # pragma: no cover   # parse_duration raises HeadraceError only
-        raise
+    except HeadraceError as error:
+        raise lowering.refuse(error, node) from None
     return literal.name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from headrace.constructors import struct, when
-from headrace.errors import InvalidSql, TypeMismatch, unknown
+from headrace.errors import InvalidSql, TypeMismatch, UnknownName, did_you_mean
 from headrace.expressions import Expression, combine
 from headrace.functions import REGISTRY, SQL_NAMES
 from headrace.functions_user import USER
@@ -37,6 +37,8 @@ def call(lowering: Lowering, node: exp.Expr) -> Expression:
     """`name(x, y)`; an aggregate without OVER is refused, except those that need none."""
     name = node.name
     lower = name.lower()
+    if isinstance(node.this, exp.Identifier) and name in USER:   # in double quotes: a name as it is declared
+        return row_function(f"udf:{name}", [lowering.lower(each) for each in node.expressions])
     if lower in NAMES:
         return aggregate(lowering, node)
     if lower in _SPECIAL:
@@ -47,8 +49,10 @@ def call(lowering: Lowering, node: exp.Expr) -> Expression:
         return row_function(f"udf:{name}", [lowering.lower(each) for each in node.expressions])
     if lower in REFUSED:
         raise InvalidSql(f"{name.upper()} {REFUSED[lower]}", function=lower)
-    public = [other for other, target in SQL_NAMES.items() if not REGISTRY[target].internal]
-    raise unknown("function", name, "SQL", sorted({*public, *NAMES, *_SPECIAL, *USER}))
+    names = [function.name for function in REGISTRY.values() if not function.internal]
+    near = did_you_mean(name, [*names, *NAMES, *_SPECIAL, *USER])
+    text = f"unknown function '{name}'" + (near or f"; there are: {', '.join(sorted([*names, *USER]))}")
+    raise UnknownName(text, name=name, known=names)
 
 
 def row_function(name: str, arguments: Sequence[Expression]) -> Expression:
@@ -93,7 +97,7 @@ def _mod(lowering: Lowering, arguments: Sequence[exp.Expr]) -> Expression:
 def _if(lowering: Lowering, arguments: Sequence[exp.Expr]) -> Expression:
     if len(arguments) not in {2, 3}:
         raise TypeMismatch(f"if takes a condition, a value and another: if(price > 10, 'high', 'low'); found {len(arguments)} arguments")
-    found = when(lowering.lower(arguments[0])).then(lowering.lower(arguments[1]))
+    found = when(lowering.condition(arguments[0], "IF")).then(lowering.lower(arguments[1]))
     return found.otherwise(lowering.lower(arguments[2])) if len(arguments) == 3 else found
 
 

@@ -20,9 +20,7 @@ def case(lowering: Lowering, node: exp.Expr) -> Expression:
     subject = None if node.this is None else lowering.lower(node.this)
     found = None
     for each in node.args["ifs"]:
-        condition = lowering.lower(each.this)
-        if subject is not None:
-            condition = subject == condition
+        condition = lowering.condition(each.this, "WHEN") if subject is None else subject == lowering.lower(each.this)
         found = (when(condition) if found is None else found.when(condition)).then(lowering.lower(each.args["true"]))
     if found is None:
         raise InvalidSql("CASE without WHEN: write CASE WHEN condition THEN value END")

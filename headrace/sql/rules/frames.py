@@ -28,8 +28,8 @@ _CLOSED = ("right", "left", "both", "none")
 _PAST = "features see the past only: end it at CURRENT ROW"
 
 
-def window_of(lowering: Lowering, over: exp.Expr, source: Source) -> tuple[Window, FrameClause]:
-    """The window of `OVER name` or `OVER (...)` of an aggregate of `source`, and the clause where it is written."""
+def window_of(lowering: Lowering, over: exp.Expr, source: Source) -> Window:
+    """The window of `OVER name` or `OVER (...)` of an aggregate of `source`."""
     alias = over.args.get("alias")
     clause = over.args.get("frame") if alias is None else _named(lowering, alias)
     base = clause.args.get("base")
@@ -38,7 +38,7 @@ def window_of(lowering: Lowering, over: exp.Expr, source: Source) -> tuple[Windo
             raise lowering.refuse(InvalidSql("a named window cannot be changed where it is used: write its frame out, or name another window"), clause)
         clause = _named(lowering, base)
     try:
-        return _window(lowering, clause, source), clause
+        return _window(lowering, clause, source)
     except HeadraceError as error:
         raise lowering.refuse(error, clause) from None
 

@@ -22,7 +22,7 @@ def literal(_: Lowering, node: exp.Expr) -> Expression:
 
 def number(node: exp.Expr) -> int | float:
     """The Python number of a literal: an int where it is written as one."""
-    text = node.name.replace("_", "")
+    text = node.name
     try:
         return int(text)
     except ValueError:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sqlglot import exp
 
-from headrace.errors import HeadraceError, InvalidSql
+from headrace.errors import HeadraceError, InvalidSql, TypeMismatch
 from headrace.expressions import Expression
+from headrace.types import type_name
 
 if TYPE_CHECKING:
     from headrace.keys import Key
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Lowering:
     """What the rules need to know: the text, the names in reach, the named windows, the group's key.
 
-    `row_level`: aggregates are refused, because a sub-query computes one row from one event.
+    `row_level`: aggregates are refused, because a sub-query computes one row from one event; `inside` is the aggregate whose parts are read.
     """
 
     text: Text
@@ -34,6 +35,7 @@ class Lowering:
     windows: Mapping[str, FrameClause] = field(default_factory=dict)
     keys: Sequence[Key] = ()
     row_level: bool = False
+    inside: str = ""
 
     def lower(self, node: exp.Expr) -> Expression:
         """The expression of `node`."""
@@ -46,6 +48,15 @@ class Lowering:
             return rule(self, node)
         except HeadraceError as error:
             raise self.text.located(error, node) from None
+
+    def condition(self, node: exp.Expr, what: str) -> Expression:
+        """The expression of `node`, which has to be true or false; `what` takes it."""
+        found = self.lower(node)
+        name = type_name(found.type)
+        if name not in {"bool", "null"}:
+            text = f"{what} takes a condition, found {name}: compare it with something"
+            raise self.refuse(TypeMismatch(text, found=name), node)
+        return found
 
     def refuse(self, error: HeadraceError, node: exp.Expr | None) -> HeadraceError:
         """`error`, at the place of `node`."""

@@ -28,6 +28,9 @@ def binary(lowering: Lowering, node: exp.Expr) -> Expression:
     kind = BINARY[type(node)]
     if isinstance(node, exp.EQ | exp.NEQ) and any(isinstance(side, exp.Null) for side in (node.this, node.expression)):
         raise InvalidSql(f"a comparison with NULL is never true: write IS {'' if isinstance(node, exp.EQ) else 'NOT '}NULL")
+    if isinstance(node, exp.And | exp.Or):
+        word = node.key.upper()
+        return combine(lambda a, b: kind(this=a, expression=b), *(lowering.condition(each, word) for each in (node.this, node.expression)))
     return combine(lambda a, b: kind(this=a, expression=b), lowering.lower(node.this), lowering.lower(node.expression))
 
 
@@ -40,7 +43,7 @@ def negation(lowering: Lowering, node: exp.Expr) -> Expression:
 
 def inversion(lowering: Lowering, node: exp.Expr) -> Expression:
     """`NOT x`."""
-    return ~lowering.lower(node.this)
+    return ~lowering.condition(node.this, "NOT")
 
 
 def paren(lowering: Lowering, node: exp.Expr) -> Expression:
