@@ -1,45 +1,44 @@
 """The online store in a folder: LMDB, memory-mapped, for one machine. URL `lmdb://folder`.
 
-It promises one transaction a batch; that any number of processes read while one at a time writes (a second writer waits); that the map grows
-by itself; that what was written is seen at once by all, and survives the end of the process, and after `flush` that of the machine. It relies on a local
-disk: LMDB over a network file system loses data. Where a process forks, the child opens the store anew.
+It promises one transaction a batch; that any number of processes read while one at a time writes (a second writer waits); that the map
+grows by itself; that what was written is seen at once by all, and survives the end of the process, and after `flush` that of the machine. It
+relies on a local disk: LMDB over a network file system loses data. Where a process forks, the child opens the store anew.
 
-    00 group 00 digest      → msgpack of the table: number, names and types
-    number (4 bytes) key    → record (`sinks.steps`); a key of more than 500 bytes stands as its SHA-256 with the key behind the record
+    number (4 bytes) key     → record (`sinks.steps`); a key of more than 500 bytes stands as its SHA-256, with the key behind the record
+    ff group 00 digest       → msgpack of the table: its number, names and types
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import lmdb
 import msgspec
 import pyarrow as pa
 
 from headrace.errors import StorageError
 from headrace.types import parse_type, type_name
+from sinks.environment import Environment
 from sinks.online import StepTable
 from sinks.steps import HEAD_BYTES, decode_keys, decode_records, encode_keys, encode_records, is_readable, newest_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import os
 
-T = TypeVar("T")
-MAP_BYTES = 1 << 28
 LONGEST_KEY_BYTES = 500
 _HASHED = b"\xc1"   # a byte that no msgpack begins with
+_TABLE = b"\xff"    # behind all numbers
 _LENGTH_BYTES = 4
+_NUMBER_BYTES = 4
 
 
 class LmdbStore:
     """The store in `folder`; `read_only` for processes that never write."""
 
     def __init__(self, folder: str | os.PathLike[str], *, read_only: bool = False) -> None:
-        self._shared = _Environment.of(Path(folder), read_only=read_only)
+        self._shared = Environment.of(Path(folder), read_only=read_only)
         self._numbers: dict[tuple[str, str], int] = {}
         self._closed = False
 
@@ -49,22 +48,17 @@ class LmdbStore:
             return 0
         keys = encode_keys(table, batch)
         newest = newest_rows(batch, keys)
-        rows = list(newest.values())
-        chosen = batch if len(rows) == batch.num_rows and rows == list(range(len(rows))) else batch.take(pa.array(rows))
-        records = encode_records(table, chosen)
-        prefix = self._number(table).to_bytes(4, "big")
-        pairs = [_pair(prefix, key, record) for key, record in zip(newest, records, strict=True)]
-        pairs.sort()   # in the order of the tree neighbours share pages
+        # in the order of the tree neighbours share pages
+        chosen = sorted(newest)
+        records = encode_records(table, batch.take(pa.array([newest[key] for key in chosen])))
+        pairs = _pairs(self._number(table), chosen, records)
 
         def put(transaction: Any) -> int:
-            standing = 0
-            for key, record in pairs:
-                before = transaction.get(key)
-                # a record of another version is none: it cannot be read any more
-                if before is None or not is_readable(before) or bytes(before[:HEAD_BYTES]) <= record[:HEAD_BYTES]:
-                    transaction.put(key, record)
-                    standing += 1
-            return standing
+            cursor = transaction.cursor()
+            standing = {key: record[:HEAD_BYTES] for key, record in cursor.getmulti([key for key, _ in pairs])}
+            newer = [pair for pair in pairs if standing.get(pair[0], b"") <= pair[1][:HEAD_BYTES]] if standing else pairs
+            cursor.putmulti(newer)
+            return len(newer)
 
         return self._shared.change(put)
 
@@ -79,8 +73,13 @@ class LmdbStore:
         number = self._known_number(table)
         records: list[bytes | None] = [None] * asked.num_rows
         if number is not None:
-            places = [_pair(number.to_bytes(4, "big"), key, b"")[0] for key in encode_keys(table, asked)]
-            records = self._shared.look(lambda transaction: [_readable(transaction.get(place)) for place in places])
+            keys_asked = encode_keys(table, asked)
+            places = [place for place, _ in _pairs(number, keys_asked, [b""] * len(keys_asked))]
+            found = self._shared.look(lambda transaction: [transaction.get(place) for place in places])
+            records = [
+                _unpaired(place[_NUMBER_BYTES:], record)[1] if record is not None and is_readable(record) else None
+                for place, record in zip(places, found, strict=True)
+            ]
         return pa.RecordBatch.from_arrays([*asked.columns, *decode_records(table, records)], schema=table.schema)
 
     def scan(self, table: StepTable, batch_rows: int = 65_536) -> list[pa.RecordBatch]:
@@ -88,18 +87,15 @@ class LmdbStore:
         number = self._known_number(table)
         if number is None:
             return []
-        prefix = number.to_bytes(4, "big")
+        prefix = number.to_bytes(_NUMBER_BYTES, "big")
 
         def collect(transaction: Any) -> list[tuple[bytes, bytes]]:
-            found = []
             cursor = transaction.cursor()
-            there = cursor.set_range(prefix)
-            while there and cursor.key()[:4] == prefix:
-                found.append((bytes(cursor.key()[4:]), bytes(cursor.value())))
-                there = cursor.next()
-            return found
+            cursor.set_range(prefix)
+            within = takewhile(lambda pair: pair[0].startswith(prefix), cursor.iternext())
+            return [_unpaired(key[_NUMBER_BYTES:], record) for key, record in within]
 
-        pairs = [_unpaired(key, record) for key, record in self._shared.look(collect) if is_readable(record)]
+        pairs = [(key, record) for key, record in self._shared.look(collect) if is_readable(record)]
         batches = []
         for at in range(0, len(pairs), batch_rows):
             part = pairs[at : at + batch_rows]
@@ -150,6 +146,14 @@ class LmdbStore:
         return number
 
 
+def _pairs(number: int, keys: list[bytes], records: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """What stands in the tree for these keys and records."""
+    prefix = number.to_bytes(_NUMBER_BYTES, "big")
+    if max(map(len, keys), default=0) <= LONGEST_KEY_BYTES:
+        return [(prefix + key, record) for key, record in zip(keys, records, strict=True)]
+    return [_pair(prefix, key, record) for key, record in zip(keys, records, strict=True)]
+
+
 def _pair(prefix: bytes, key: bytes, record: bytes) -> tuple[bytes, bytes]:
     if len(key) <= LONGEST_KEY_BYTES:
         return prefix + key, record
@@ -157,7 +161,33 @@ def _pair(prefix: bytes, key: bytes, record: bytes) -> tuple[bytes, bytes]:
 
 
 def _unpaired(key: bytes, record: bytes) -> tuple[bytes, bytes]:
+    """The whole key, and the record alone."""
     if not key.startswith(_HASHED):
         return key, record
-    length = int.from_bytes(record[-_LENGTH_BYTES:], "big")
-    return record[-_LENGTH_BYTES - length : -_LENGTH_BYTES], record
+    end = len(record) - _LENGTH_BYTES
+    start = end - int.from_bytes(record[end:], "big")
+    return record[start:end], record[:start]
+
+
+def _table_name(table: StepTable) -> bytes:
+    return _TABLE + b"\0".join((table.group.encode(), table.digest.encode()))
+
+
+def _table_body(table: StepTable) -> dict[str, Any]:
+    return {
+        "keys": [[field.name, type_name(field.type)] for field in table.keys],
+        "values": [[field.name, type_name(field.type)] for field in table.values],
+    }
+
+
+def _tables(transaction: Any) -> list[tuple[int, StepTable]]:
+    """All tables and their numbers."""
+    found = []
+    cursor = transaction.cursor()
+    cursor.set_range(_TABLE)
+    for name, body in cursor.iternext():
+        group, digest = name[1:].split(b"\0")
+        known = msgspec.msgpack.decode(body)
+        keys, values = (pa.schema([(column, parse_type(text)) for column, text in known[part]]) for part in ("keys", "values"))
+        found.append((int(known["number"]), StepTable(group.decode(), digest.decode(), keys, values)))
+    return found

@@ -1,8 +1,9 @@
 """The contract of an online store: the newest step of every entity, for whoever asks.
 
 A store keeps one step for each (table, entity); a table is one version of a group, told apart by the group's digest, so that a changed
-definition fills a table of its own beside the running one. It promises that a step never replaces a newer one, newer by (arrival, n): writes may come twice, late,
-and from several writers. How a value is finished at the asker's instant is left to the caller; how bytes lie is left to each store.
+definition fills a table of its own beside the running one. It promises that a step never replaces a newer one, newer by (arrival, n):
+writes may come twice, late, and from several writers. How a value is finished at the asker's instant is left to the caller, how bytes lie
+to each store.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class OnlineStore(Protocol):
     def write(self, table: StepTable, batch: pa.RecordBatch) -> int:
         """Takes steps and says how many of them stand now.
 
-        The batch has the columns of `table.schema` by name, in any order, and stays the caller's; of several steps of one entity the newest
-        counts. When it returns, readers see the steps, but a crash of the machine may undo it until `flush`.
+        The batch has the columns of `table.schema` by name and stays the caller's; of several steps of one entity the newest counts. When
+        it returns, readers see the steps, but until `flush` a crash of the machine may undo it.
         """
         ...
 
@@ -87,7 +88,8 @@ def open_store(url: str, *, read_only: bool = False) -> OnlineStore:
     """
     scheme, slashes, rest = url.partition("://")
     if not slashes or scheme not in SCHEMES:
-        text = f"there is no online store for '{url}'{did_you_mean(scheme, SCHEMES)}; there are: {', '.join(f'{name}://' for name in SCHEMES)}"
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        text = f"there is no online store for '{url}'{did_you_mean(scheme, SCHEMES)}; there are: {known}"
         raise ConfigError(text, url=url)
     from sinks.lmdb import LmdbStore
 

@@ -3,8 +3,8 @@
     key     msgpack of the key columns' values, each as an integer, text, bytes or bool
     record  version (1 byte), arrival + 2^63 and n (8 bytes each, the largest first), msgpack of [time, values…]
 
-The first 17 bytes of two records of one version compare as their steps do. Times are microseconds. It promises that `decode` gives back what
-`encode` was given, bit for bit; `VERSION` changes with any of this and makes older records unreadable.
+The first 17 bytes of two records of one version compare as their steps do. Times are microseconds. It promises that decoding gives back
+what was encoded, bit for bit; `VERSION` changes with any of this and makes older records unreadable.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from sinks.online import ARRIVAL, N, TIME
+from sinks.online import ARRIVAL, TIME, N
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,12 +70,13 @@ def decode_records(table: StepTable, records: Sequence[bytes | None]) -> list[An
     nothing = [None] * (1 + len(table.values))
     rows = [nothing if record is None else _DECODE(memoryview(record)[HEAD_BYTES:]) for record in records]
     schema = table.schema
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(nothing)
     found = [
-        _array([row[0] for row in rows], schema.field(TIME).type),
+        _array(columns[0], schema.field(TIME).type),
         _pa.array(arrivals, mask=~there).cast(schema.field(ARRIVAL).type),
         _pa.array(heads["n"].astype(np.int64), mask=~there),
     ]
-    return found + [_array([row[at] for row in rows], field.type) for at, field in enumerate(table.values, start=1)]
+    return found + [_array(columns[at], field.type) for at, field in enumerate(table.values, start=1)]
 
 
 def is_readable(record: bytes) -> bool:
@@ -97,13 +98,11 @@ def _plain(column: Any, type_: pa.DataType) -> list[Any]:
     if column.type != stored:
         column = column.cast(stored)
     if column.null_count == 0 and (_is.is_integer(stored) or _is.is_floating(stored)):
-        plain: list[Any] = column.to_numpy().tolist()
-        return plain
-    plain = column.to_pylist()
-    return plain
+        return list(column.to_numpy().tolist())
+    return list(column.to_pylist())
 
 
-def _array(values: list[Any], type_: pa.DataType) -> Any:
+def _array(values: Sequence[Any], type_: pa.DataType) -> Any:
     stored = stored_type(type_)
     found = _pa.array(values, stored)
     return found if stored == type_ else found.cast(type_)

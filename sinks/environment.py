@@ -1,0 +1,120 @@
+"""One LMDB environment a folder and process, shared by everything in the process that opens the folder.
+
+LMDB must not be opened twice by one process, and its map may only grow while the process has no transaction: so all transactions of a
+process take turns. It promises that a change runs again when the map was too small for it, and that a map which another process enlarged is
+followed. What stands in it is left to `sinks.lmdb`.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import lmdb
+
+from headrace.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+MAP_BYTES = 1 << 28
+READERS = 510
+
+
+class Environment:
+    """The environment of one folder; `of` gives it, `release` as often gives it back."""
+
+    _open: dict[Path, Environment] = {}  # noqa: RUF012
+    _opening = threading.Lock()
+
+    def __init__(self, folder: Path, *, read_only: bool) -> None:
+        self.folder = folder
+        self.read_only = read_only
+        self._users = 0
+        self._turn = threading.Lock()
+        self._lmdb = self._opened()
+
+    @classmethod
+    def of(cls, folder: Path, *, read_only: bool) -> Environment:
+        """The environment of `folder`, made where it is not there unless `read_only`."""
+        with cls._opening:
+            place = folder.resolve()
+            found = cls._open.get(place)
+            if found is None:
+                found = cls._open[place] = cls(place, read_only=read_only)
+            elif found.read_only and not read_only:
+                found.allow_writing()
+            found._users += 1
+            return found
+
+    def release(self) -> None:
+        """Closes the environment once all its users have released it."""
+        with self._opening:
+            self._users -= 1
+            if not self._users:
+                del self._open[self.folder]
+                with self._turn:
+                    self._lmdb.close()
+
+    def allow_writing(self) -> None:
+        """Opens it again, to write."""
+        with self._turn:
+            self._lmdb.close()
+            self.read_only = False
+            self._lmdb = self._opened()
+
+    def change(self, work: Callable[[Any], T]) -> T:
+        """Runs `work` in a transaction that writes; again, where the map was full."""
+        with self._turn:
+            while True:
+                try:
+                    with self._begin(write=True) as transaction:
+                        return work(transaction)
+                except lmdb.MapFullError:
+                    self._lmdb.set_mapsize(2 * self._lmdb.info()["map_size"])
+                except lmdb.Error as error:
+                    raise self._failed(error) from error
+
+    def look(self, work: Callable[[Any], T]) -> T:
+        """Runs `work` in a transaction that reads; its values are copies."""
+        with self._turn:
+            try:
+                with self._begin(write=False) as transaction:
+                    return work(transaction)
+            except lmdb.Error as error:
+                raise self._failed(error) from error
+
+    def sync(self) -> None:
+        """Brings everything to the disk."""
+        with self._turn:
+            try:
+                self._lmdb.sync(True)
+            except lmdb.Error as error:
+                raise self._failed(error) from error
+
+    def _begin(self, *, write: bool) -> Any:
+        try:
+            return self._lmdb.begin(write=write)
+        except lmdb.MapResizedError:
+            self._lmdb.set_mapsize(0)   # another process made it larger: take its size
+            return self._lmdb.begin(write=write)
+
+    def _opened(self) -> Any:
+        if self.read_only and not (self.folder / "data.mdb").exists():
+            text = f"there is no online store at {self.folder}: headrace replay --online or headrace run fills it"
+            raise StorageError(text, folder=str(self.folder))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # no sync a transaction: the flow flushes at the end of an epoch, and a replay fills the store again
+            opened = lmdb.open(
+                str(self.folder), map_size=MAP_BYTES, readonly=self.read_only, sync=False, metasync=False, max_readers=READERS
+            )
+            opened.reader_check()   # places of readers that died
+        except (OSError, lmdb.Error) as error:
+            raise self._failed(error) from error
+        return opened
+
+    def _failed(self, error: Exception) -> StorageError:
+        return StorageError(f"the online store at {self.folder} failed: {error}", folder=str(self.folder))
