@@ -123,11 +123,31 @@ class Repository:
                 raise unknown("group or service", name, f"the repository {self.path.name}", [*self.groups.names, *self.services.names])
         return found
 
-    def replay(self, names: str | Sequence[str], **options: Any) -> Any:
-        """Replays the archive through groups or services and gives a `pyarrow.Table`; the options are those of `replay.run.replay`."""
-        from replay.run import replay
+    def replay(
+        self,
+        names: str | Sequence[str],
+        *,
+        rows: str = "events",
+        spine: Any = None,
+        time: str | None = None,
+        before: bool = False,
+        from_: Any = None,
+        to: Any = None,
+        stream: bool = False,
+        options: Any = None,
+    ) -> Any:
+        """Replays the archive through groups or a service, into a `pyarrow.Table`; the arguments are those of `hr.replay`."""
+        from replay.tables import archive_logs, replay_table
 
-        return replay(self.resolve(names), repository=self, **options)
+        targets = self.resolve(names)
+        table, _ = replay_table(targets, archive_logs(self, targets), rows, spine, time, before, from_, to, options)
+        return table.to_reader() if stream else table
+
+    @property
+    def archive(self) -> str:
+        """The folder or URI of the archive; a relative one lies in the repository."""
+        uri = str(self.config.archive.uri)
+        return uri if "://" in uri else str(self.path / uri)
 
     # --- reading ------------------------------------------------------------------------------------------------------------
 

@@ -45,13 +45,17 @@ class KeyRollup:
         self.clock_of = [sets.index((group.sources, group.refresh_us)) for group in layout.groups]
         self.ordinal = [plan.groups.index(group) for group in layout.groups]
         self.early_rows = 0
+        self.coincide = 0
 
     def apply(self, pieces: list[Piece], facts: Facts) -> Iterator[Rows]:
         """Apply the pieces of one slice, in the order that `sequence` gave them."""
         merged = _Merged(pieces, self.plan, self.layout)
         rows = self._rows(merged, facts)
+        layout_is_probes = self.layout.mode == t.PROBES
         if rows is not None:
             for written in self.state.process(rows, facts.keep_clock):
+                if layout_is_probes and not merged.before:
+                    self.coincide += int((written.time == merged.time[written.row]).sum())
                 batch = self._batch(written, merged, facts)
                 if batch.num_rows:
                     yield Rows(-1, self.ordinal[written.group], batch)
@@ -64,8 +68,8 @@ class KeyRollup:
         """What was counted since the last call: rows whose windows are no longer kept, values outside their type."""
         overflows = int(self.state.control[t.CTL_OVERFLOW])
         self.state.control[t.CTL_OVERFLOW] = 0
-        counts = {"behind the clock": self.early_rows, "overflow": overflows}
-        self.early_rows = 0
+        counts = {"behind the clock": self.early_rows, "overflow": overflows, "coincide": self.coincide}
+        self.early_rows = self.coincide = 0
         return {name: n for name, n in counts.items() if n}
 
     def _rows(self, merged: _Merged, facts: Facts) -> t.Rows | None:

@@ -149,7 +149,9 @@ def _ordered(run: Run, index: int, batches: list[pa.RecordBatch]) -> pa.Table:
     if not batches:
         return schema.empty_table()
     joined = pa.Table.from_batches(batches)
-    joined = joined.sort_by([("_a", "ascending"), ("_p", "ascending"), ("_o", "ascending"), ("time", "ascending")])
+    # refresh steps of one arrival have no row of their own: the instant and the key tell them apart
+    order = ["_a", "_p", "_o", "time", *run.plan.keys[run.plan.groups[index].key].names]
+    joined = joined.sort_by([(name, "ascending") for name in order])
     return joined.select(schema.names).cast(schema).combine_chunks()
 
 

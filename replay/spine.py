@@ -18,7 +18,7 @@ from operators.keys import words_of
 from operators.shard import split_spine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from headrace.plan.model import GroupPlan, Plan
     from operators.kernels.tables import Array
@@ -127,7 +127,3 @@ def _fitted(column: pa.ChunkedArray[Any], name: str, kind: pa.DataType) -> pa.Ar
         text = f"column '{name}' of the spine is {column.type}, expected {kind}: {error}"
         raise DataError(text, column=name) from error
 
-
-def coincidences(table: Mapping[str, int]) -> int:
-    """How many probes fell on the instant of an event of their own entity."""
-    return table.get("coincide", 0)
