@@ -4,7 +4,7 @@
   rounded when they become floats. A finite float64 beyond float32 fails.
 - bool is 0 or 1; a number is true unless it is zero.
 - A timestamp as an integer is its microseconds since 1970, a duration its microseconds, a date its days; and back. A timestamp as a date is
-  its day, UTC.
+  its day, UTC; a date as a timestamp its midnight, which fails beyond the year 294247.
 - Text is read by `operators.evaluate.text_cast`. A number as text is in its shortest form, a timestamp in ISO 8601 with six decimals and Z.
 - Lists and structs are cast by their values; a value that fails takes its whole row with it.
 
@@ -23,6 +23,7 @@ from headrace.errors import TypeMismatch
 from .arrow import bounds, nulls, pc
 from .buffers import integers, numbers, rebuild, valid
 from .isolate import isolate
+from .nested_cast import nested_kernel
 from .nodes import Node, apply, constant, fallible
 from .text_cast import text_reader
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 INT, FLOAT, TIME = pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
 _DAY_US = 86_400_000_000
+_MOST_DAYS = 2**63 // _DAY_US
 
 
 def cast(node: Node, to: pa.DataType) -> Node:
@@ -53,15 +55,15 @@ def cast(node: Node, to: pa.DataType) -> Node:
     if pa.types.is_timestamp(source) and pa.types.is_date(to):
         return apply(to, _day, node)
     if pa.types.is_date(source) and pa.types.is_timestamp(to):
-        return apply(to, _midnight, node)
+        return fallible(to, _midnight, node)
     if pa.types.is_string(to) and _plain(source):
         if pa.types.is_binary(source):
             return fallible(to, lambda data: isolate(lambda part: pc.cast(part, to), to, data), node)
         return apply(to, lambda data: pc.cast(data, to), node)
     if pa.types.is_binary(to) and pa.types.is_string(source):
         return apply(to, lambda data: pc.cast(data, to), node)
-    if pa.types.is_nested(source) and pa.types.is_nested(to) and _nested(source, to):
-        return fallible(to, lambda data: isolate(lambda part: part.cast(to), to, data), node)
+    if (kernel := nested_kernel(source, to, cast)) is not None:
+        return fallible(to, kernel, node)
     message = f"cannot cast {source} to {to}"
     raise TypeMismatch(message)
 
@@ -131,10 +133,11 @@ def _day(data: Datum) -> Any:
     return rebuild(days.astype(np.int32), valid(data), pa.int32()).view(pa.date32())
 
 
-def _midnight(data: Datum) -> Any:
-    # every date32 is more than 2^31 days of 2^36.3 microseconds: those beyond int64 do not exist in the timestamp's range
+def _midnight(data: Datum) -> Result:
     days = numbers(data.view(pa.int32())).astype(np.int64)
-    return rebuild(days * _DAY_US, valid(data), INT).view(TIME)
+    inside = np.abs(days) <= _MOST_DAYS
+    values, failed = _keep(days * _DAY_US, inside, data, INT)
+    return values.view(TIME), failed
 
 
 def _number(type_: pa.DataType) -> bool:
@@ -147,13 +150,3 @@ def _time(type_: pa.DataType) -> bool:
 
 def _plain(type_: pa.DataType) -> bool:
     return _number(type_) or _time(type_) or bool(pa.types.is_binary(type_))
-
-
-def _nested(source: pa.DataType, to: pa.DataType) -> bool:
-    """Whether two nested types have the same shape."""
-    if pa.types.is_list(source) and pa.types.is_list(to):
-        return _nested(source.value_type, to.value_type)
-    if pa.types.is_struct(source) and pa.types.is_struct(to):
-        pairs = zip(source, to, strict=False)
-        return source.num_fields == to.num_fields and all(a.name == b.name and _nested(a.type, b.type) for a, b in pairs)
-    return not pa.types.is_nested(source) and not pa.types.is_nested(to)

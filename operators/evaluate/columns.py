@@ -48,6 +48,8 @@ def request(name: str, type_: pa.DataType) -> Node:
     type_ = known_as(type_)
 
     def run(frame: Frame) -> Result:
+        if name not in frame.requests:
+            raise unknown("request column", name, "what was asked", list(frame.requests))
         data = frame.requests[name]
         return (data, None) if data.type == type_ else _received(data, type_, frame)
 

@@ -128,7 +128,7 @@ class Compiler:
 
     def _now(self) -> Node:
         if not self._asker:
-            message = "now is not known where events are read; use it outside the aggregate"
+            message = "now is not known where events are read: use it outside the aggregate"
             raise TypeMismatch(message)
         return Node(TIME, lambda frame: (frame.now, None))
 

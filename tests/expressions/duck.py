@@ -23,14 +23,24 @@ from sqlglot import exp
 from headrace.tree import Call, CastTo, Instant
 from headrace.typing import type_of
 
-_SIGNS = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+_SIGNS: dict[type[exp.Expression], str] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
 _TYPES = {"int64": "BIGINT", "int32": "INTEGER", "int8": "TINYINT", "float64": "DOUBLE", "float32": "FLOAT", "string": "VARCHAR", "bool": "BOOLEAN", "timestamp": "TIMESTAMP"}  # fmt: skip
 _PARTS = {
     "weekday": "isodow({}) - 1",
     "day_of_year": "dayofyear({})",
     "epoch_s": "(epoch_us({}) - ((epoch_us({}) % 1000000 + 1000000) % 1000000)) // 1000000",
 }
-_DOMAIN = {"ln": "<= 0", "log10": "<= 0", "log1p": "<= -1", "sqrt": "< 0"}
+_DOMAIN = {"ln": "<= 0", "log10": "<= 0", "sqrt": "< 0"}
 _NEVER = "FALSE"
 
 
@@ -176,8 +186,7 @@ class Query:
     def _function(self, name: str, values: list[str]) -> str:
         first = values[0]
         if name in _DOMAIN:
-            inner = f"ln(1 + {first})" if name == "log1p" else f"{name}({first})"
-            return f"CASE WHEN {first} {_DOMAIN[name]} THEN NULL ELSE {inner} END"
+            return f"CASE WHEN {first} {_DOMAIN[name]} THEN NULL ELSE {name}({first}) END"
         if name == "power":
             x, y = values
             pole = f"({x} = 0 AND {y} < 0) OR ({x} < 0 AND isfinite({x}) AND isfinite({y}) AND {y} <> trunc({y}))"

@@ -18,11 +18,16 @@ from operators.evaluate.nodes import Node, apply, constant, fallible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
+
     from operators.evaluate.nodes import Datum, Result
+
+    Floats = npt.NDArray[np.float64]
 
 INT, FLOAT = pa.int64(), pa.float64()
 _EARTH_KM = 6371.0088
 _WHOLE = 2.0**53  # from here on every float is a whole number
+_AWAY = "half_towards_infinity"
 
 
 def _abs(arguments: list[Node], type_: pa.DataType) -> Node:
@@ -81,24 +86,23 @@ def _round(arguments: list[Node], type_: pa.DataType) -> Node:
     node = cast(arguments[0], type_)
     scalar = arguments[1].constant if len(arguments) > 1 else None
     digits: int = 0 if scalar is None else scalar.as_py()
-    if type_ == INT and digits >= 0:
-        return node
+    if type_ == FLOAT:
+        return apply(type_, lambda data: rebuild(_decimals(numbers(data), digits), valid(data), FLOAT), node)
+    if type_ == INT and digits < 0:
+        return fallible(type_, lambda data: isolate(lambda part: pc.round(part, ndigits=digits, round_mode=_AWAY), INT, data), node)
+    return node
 
-    def plain(data: Datum) -> Any:
-        return pc.round(data, ndigits=digits, round_mode="half_towards_infinity")
 
-    if type_ != FLOAT:
-        return fallible(type_, lambda data: isolate(plain, type_, data), node)
-    if digits < 0:
-        return fallible(type_, lambda data: isolate(plain, type_, data), node)
-
-    def decimals(data: Datum) -> Datum:
-        large = pc.greater_equal(pc.abs(data), _WHOLE)
-        if not pc.any(large).as_py():
-            return plain(data)
-        return pc.if_else(large, data, plain(pc.if_else(large, 0.0, data)))
-
-    return apply(type_, decimals, node)
+def _decimals(values: Floats, digits: int) -> Floats:
+    scale = 10.0 ** abs(digits)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = values * scale if digits >= 0 else values / scale
+        whole = np.trunc(scaled)
+        whole += np.where(np.abs(scaled - whole) >= 0.5, np.sign(scaled), 0.0)
+        rounded = whole / scale if digits >= 0 else whole * scale
+        # a value of 2^53 or more is whole already; what is not finite stays as it is
+        kept = ~np.isfinite(rounded) | (np.abs(values) >= _WHOLE if digits >= 0 else False)
+    return np.where(kept, values, rounded)
 
 
 def _whole(kernel: Callable[[Datum], Datum]) -> Callable[[list[Node], pa.DataType], Node]:

@@ -16,6 +16,7 @@ from headrace.errors import TypeMismatch, unknown
 from operators.evaluate.arrow import list_array, pc
 from operators.evaluate.buffers import numbers, truth
 from operators.evaluate.cast import cast
+from operators.evaluate.nested_cast import list_offsets
 from operators.evaluate.nodes import Node, apply, array, constant
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ def _unpacked(data: Datum, type_: pa.DataType) -> Any:
 
 def _unpacked_lists(data: Datum, type_: Any) -> Any:
     items = _unpacked(data.flatten(), type_.value_type)
-    lengths = numbers(pc.list_value_length(data).fill_null(0))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return list_array(pa.array(offsets), items, type_, data.is_null())
+    return list_array(pa.array(list_offsets(data)), items, type_, data.is_null())
 
 
 def _pack(arguments: list[Node], type_: pa.DataType) -> Node:
@@ -124,7 +123,8 @@ def _item(arguments: list[Node], type_: pa.DataType) -> Node:
         return data.values.take(pa.array(starts + place, mask=lost))
 
     def lists(data: Datum, places: Datum) -> Any:
-        return kernel(array(data, len(places)), places)
+        rows = len(places) if isinstance(data, pa.Scalar) else len(data)
+        return kernel(array(data, rows), places)
 
     return apply(type_, lists, arguments[0], cast(arguments[1], INT))
 

@@ -56,15 +56,15 @@ def _better(left: Node, right: Node, sign: str) -> Node:
 
 
 def _clip(arguments: list[Node], type_: pa.DataType) -> Node:
-    value = cast(arguments[0], type_)
-    result = value
-    for bound, sign in zip(arguments[1:], "<>", strict=False):
+    result = cast(arguments[0], type_)
+    # low last, so that it wins where it is above high
+    for bound, sign in reversed(list(zip(arguments[1:], "<>", strict=False))):
         edge = cast(bound, type_)
         if edge.constant is not None and not edge.constant.is_valid:
             continue
-        outside = compare.compare(sign, value, edge)
+        outside = compare.compare(sign, result, edge)
         if pa.types.is_floating(type_):
-            outside = logic.conjunction([outside, logic.negation(apply(BOOL, pc.is_nan, value))])
+            outside = logic.conjunction([outside, logic.negation(apply(BOOL, pc.is_nan, result))])
         result = logic.choose([outside], [edge], result)
     return result
 

@@ -33,7 +33,9 @@ _FAR_US = 30_000 * 365 * _DAY_US
 
 
 def _months(times: Counts) -> Counts:
-    return times.view("M8[us]").astype("M8[M]").astype(np.int64)
+    # by days: the least int64 is a time here and none in NumPy
+    months: Counts = _days(times).view("M8[D]").astype("M8[M]").astype(np.int64)
+    return months
 
 
 def _days(times: Counts) -> Counts:
@@ -46,7 +48,7 @@ def _day_of_month(times: Counts) -> Counts:
 
 
 def _day_of_year(times: Counts) -> Counts:
-    first: Counts = times.view("M8[us]").astype("M8[Y]").astype("M8[D]").astype(np.int64)
+    first: Counts = _days(times).view("M8[D]").astype("M8[Y]").astype("M8[D]").astype(np.int64)
     return _days(times) - first + 1
 
 
