@@ -1,8 +1,8 @@
 """The online store in a folder: LMDB, memory-mapped, for one machine. URL `lmdb://folder`.
 
 It promises one transaction a batch; that any number of processes read while one at a time writes (a second writer waits); that the map
-grows by itself; that what was written is seen at once by all, and survives the end of the process, and after `flush` that of the machine. It
-relies on a local disk: LMDB over a network file system loses data. Where a process forks, the child opens the store anew.
+grows by itself; that what was written is seen at once by all, and survives the end of the process, and after `flush` that of the machine.
+It relies on a local disk: LMDB over a network file system loses data. Where a process forks, the child opens the store anew.
 
     number (4 bytes) key     → record (`sinks.steps`); a key of more than 500 bytes stands as its SHA-256, with the key behind the record
     ff group 00 digest       → msgpack of the table: its number, names and types

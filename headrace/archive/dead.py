@@ -6,7 +6,6 @@ It promises that the file appears whole, once the last row is known. What is don
 from __future__ import annotations
 
 import json
-import uuid
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ class DeadLetters:
     def add(self, file: str, rows: Sequence[DeadRow]) -> None:
         """Takes the dead rows of a file."""
         if rows and self._file is None:
-            self._path = self._folder.staging() / f"{uuid.uuid4().hex}.jsonl"
+            self._path = self._folder.draft(".jsonl")
             self._file = self._path.open("w", encoding="utf-8")
         if self._file is not None:
             letters = ({"file": file, "row": row.row, "column": row.column, "reason": row.reason, "record": row.record} for row in rows)

@@ -8,6 +8,8 @@ It promises that a file appears whole or not at all, and that of two writers of 
 from __future__ import annotations
 
 import os
+import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,30 +46,12 @@ class Folder:
         return f"{self.uri}/{name}"
 
     def names(self) -> list[str]:
-        """The names of the files in it, sorted; empty where the folder is not there."""
-        if self.local:
-            folder = Path(self.uri)
-            return sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
-        fs, root = self._fs()
-        fs.invalidate_cache(root)
-        try:
-            found = fs.ls(root, detail=True)
-        except FileNotFoundError:
-            return []
-        return sorted(entry["name"].rsplit("/", 1)[1] for entry in found if entry["type"] == "file" and not entry["name"].endswith("/"))
+        """The names of the files in it, sorted, hidden ones left out; empty where the folder is not there."""
+        return self._entries("file")
 
     def folders(self) -> list[str]:
         """The names of the folders in it, sorted."""
-        if self.local:
-            folder = Path(self.uri)
-            return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
-        fs, root = self._fs()
-        fs.invalidate_cache(root)
-        try:
-            found = fs.ls(root, detail=True)
-        except FileNotFoundError:
-            return []
-        return sorted(entry["name"].rstrip("/").rsplit("/", 1)[1] for entry in found if entry["type"] == "directory")
+        return self._entries("directory")
 
     def open(self, name: str) -> pa.NativeFile:
         """The file for reading at random places; several may be open at once, from several threads."""
@@ -80,15 +64,30 @@ class Folder:
         opened: pa.NativeFile = filesystems.PyFileSystem(filesystems.FSSpecHandler(fs)).open_input_file(f"{root}/{name}")
         return opened
 
-    def staging(self) -> Path:
-        """A local folder for files that are being written, on the same disk where this folder is local."""
+    def draft(self, suffix: str) -> Path:
+        """A new local path for a file that is being written, on the same disk where this folder is local; its name is hidden."""
+        name = f".{uuid.uuid4().hex}{suffix}"
         if self.local:
-            folder = Path(self.uri) / ".staging"
-            folder.mkdir(parents=True, exist_ok=True)
-            return folder
-        import tempfile
+            folder = Path(self.uri)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(f"cannot make the folder {self.uri}: {error.strerror}", path=self.uri) from error
+            return folder / name
+        return Path(tempfile.gettempdir()) / name
 
-        return Path(tempfile.gettempdir())
+    def replace(self, written: Path, name: str) -> None:
+        """Gives the finished local file `written` its name here, in place of what has the name, and removes it."""
+        try:
+            if self.local:
+                written.replace(Path(self.uri) / name)
+            else:
+                fs, root = self._fs()
+                fs.put_file(str(written), f"{root}/{name}")
+        except OSError as error:
+            raise StorageError(f"cannot write {self.path(name)}: {error}", path=self.path(name)) from error
+        finally:
+            written.unlink(missing_ok=True)
 
     def publish(self, written: Path, name: str) -> bool:
         """Gives the finished local file `written` its name here, and removes it; False where the name exists already."""
@@ -110,6 +109,22 @@ class Folder:
         finally:
             written.unlink(missing_ok=True)
         return True
+
+    def _entries(self, kind: str) -> list[str]:
+        if self.local:
+            folder = Path(self.uri)
+            entries = list(os.scandir(folder)) if folder.is_dir() else []
+            names = [entry.name for entry in entries if (entry.is_file() if kind == "file" else entry.is_dir())]
+        else:
+            fs, root = self._fs()
+            fs.invalidate_cache(root)
+            try:
+                found = fs.ls(root, detail=True)
+            except FileNotFoundError:
+                found = []
+            # S3 lists a folder's own marker among its files
+            names = [entry["name"].rstrip("/").rsplit("/", 1)[1] for entry in found if entry["type"] == kind and entry["name"] != root]
+        return sorted(name for name in names if name and not name.startswith("."))
 
     def _fs(self) -> tuple[Any, str]:
         """The file system of fsspec, and the path in it."""

@@ -8,7 +8,6 @@ come by place, offsets rising and arrivals not falling. Which rows belong in the
 from __future__ import annotations
 
 import json
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,7 +119,7 @@ class LogWriter:
         self._pending = rest.to_batches() if rest.num_rows else []
         self._pending_rows = rest.num_rows
         if self._open is None:
-            self._open = _OpenFile(self.folder.staging(), self.layout, self._compression)
+            self._open = _OpenFile(self.folder.draft(".parquet"), self.layout, self._compression)
         self._open.write(group)
 
     def _finish(self, *, last: bool) -> None:
@@ -138,8 +137,8 @@ class LogWriter:
 class _OpenFile:
     """One file while it is written, under a name of its own."""
 
-    def __init__(self, staging: Path, layout: Layout, compression: str) -> None:
-        self.path = staging / f"{uuid.uuid4().hex}.parquet"
+    def __init__(self, path: Path, layout: Layout, compression: str) -> None:
+        self.path = path
         self.groups = 0
         self.first_offset = 0
         self._layout = layout

@@ -1,0 +1,134 @@
+"""Writes one Parquet file from batches: rows of events, steps, or probes.
+
+It promises bytes that depend on the rows, the schema and the options alone, never on how the batches fell or when they were written; row
+groups of exactly `rows_per_group` rows, the last one shorter; a file that appears whole under its name or not at all. Floats have no
+dictionary and only the columns in `statistics` have statistics: that is where the time goes. Which rows, and in which order, is left to
+the operators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from headrace.archive.folder import Folder
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from sinks.pool import Lane, WriterPool
+
+ROWS_PER_GROUP = 65_536
+_pq: Any = pyarrow.parquet
+_is = pa.types
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that is there now. `size_bytes` is its length."""
+
+    name: str
+    rows: int
+    size_bytes: int
+
+
+class TableWriter:
+    """One file, `name` in `folder` (a path, a URI or a Folder).
+
+    Order: `append` as often as there are rows, then `close` or `abandon` once, from one thread. A batch may be read by others after that,
+    but not changed. With a pool, encoding and writing happen in its threads, `append` blocks only while the pool is full, and raises what
+    went wrong in an earlier group; without one it does the work itself. `facts` go to the footer, with their keys as they are.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | Folder,
+        name: str,
+        schema: pa.Schema,
+        *,
+        statistics: Sequence[str] = (),
+        facts: Mapping[str, str] | None = None,
+        rows_per_group: int = ROWS_PER_GROUP,
+        compression: str = "lz4",
+        pool: WriterPool | None = None,
+    ) -> None:
+        self.name = name
+        self.schema = schema.remove_metadata()
+        self.rows = 0
+        self._folder = folder if isinstance(folder, Folder) else Folder(folder)
+        self._path = self._folder.draft(".parquet")
+        self._rows_per_group = rows_per_group
+        self._facts = dict(facts or {})
+        self._lane: Lane | None = pool.lane() if pool is not None else None
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
+        self._written: Written | None = None
+        self._writer = _pq.ParquetWriter(
+            str(self._path),
+            self.schema,
+            compression=compression,
+            use_dictionary=[field.name for field in schema if _is.is_string(field.type) or _is.is_binary(field.type)],
+            write_statistics=list(statistics),
+        )
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Adds rows; the columns must be those of the schema."""
+        if not batch.num_rows:
+            return
+        self._pending.append(batch if batch.schema.equals(self.schema) else batch.select(self.schema.names).cast(self.schema))
+        self._pending_rows += batch.num_rows
+        self.rows += batch.num_rows
+        while self._pending_rows >= self._rows_per_group:
+            self._cut(self._rows_per_group)
+
+    def close(self) -> Written:
+        """Writes what is left, gives the file its name, and says what was written; a file without rows is one too."""
+        if self._written is None:
+            if self._pending_rows:
+                self._cut(self._pending_rows)
+            self._do(self._finish)
+            if self._lane is not None:
+                self._lane.wait()
+        if self._written is None:
+            raise AssertionError(self.name)   # a lane that ended without an error has run every task
+        return self._written
+
+    def abandon(self) -> None:
+        """Leaves nothing behind."""
+        if self._lane is not None:
+            try:
+                self._lane.wait()
+            except Exception:  # noqa: BLE001, S110   # the file goes away whatever happened to it
+                pass
+        if self._written is None:
+            self._writer.close()
+            self._path.unlink(missing_ok=True)
+
+    def _cut(self, rows: int) -> None:
+        """Hands the next row group over, in one piece."""
+        table = pa.Table.from_batches(self._pending, self.schema)
+        group, rest = table.slice(0, rows), table.slice(rows)
+        self._pending = rest.to_batches()
+        self._pending_rows = rest.num_rows
+        self._do(lambda: self._write(group))
+
+    def _do(self, task: Any) -> None:
+        if self._lane is None:
+            task()
+        else:
+            self._lane.submit(task)
+
+    def _write(self, group: pa.Table) -> None:
+        self._writer.write_table(group.combine_chunks(), row_group_size=group.num_rows)
+
+    def _finish(self) -> None:
+        if self._facts:
+            self._writer.add_key_value_metadata(dict(sorted(self._facts.items())))
+        self._writer.close()
+        size = self._path.stat().st_size
+        self._folder.replace(self._path, self.name)
+        self._written = Written(self.name, self.rows, size)
