@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from headrace.expressions import Expression
+    from headrace.plan.model import Closed, Exclude
     from headrace.source import Source
 
 
@@ -95,8 +96,8 @@ class Aggregating:
         size: Size | list[Size] | None = None,
         *,
         rows: int | None = None,
-        closed: Any = "right",
-        exclude: Any = None,
+        closed: Closed = "right",
+        exclude: Exclude | None = None,
         delay: str | timedelta = timedelta(0),
     ) -> Expression:
         """Closes every open aggregate in the expression with a window; the parameters are those of `hr.window`.
@@ -153,7 +154,8 @@ def aggregate(
             seen = distinct([*seen, *more, bare])
         joined = conjunction(seen)
         _check(kind, inner, joined)
-        made = Aggregate(kind=kind, source=_source(kind, inner, joined, together), **{name: value for name, value in parameters.items() if value is not False})
+        given = {name: value for name, value in parameters.items() if value is not False}
+        made = Aggregate(kind=kind, source=_source(kind, inner, joined, together), **given)
         if inner is not None:
             made.set("this", inner.copy())
         if joined is not None:

@@ -105,7 +105,8 @@ def check_sources(group: str, sources: Mapping[str, Source], requests: Mapping[s
         for field in source.fields:
             if field.name in requests and not castable(field.type, parse_type(requests[field.name])):
                 found = f"column '{field.name}' of source '{source.name}' is {type_name(field.type)}"
-                text = f"group '{group}' takes the request column '{field.name}' as {requests[field.name]}, and {found}: give it another name"
+                asked = f"group '{group}' takes the request column '{field.name}' as {requests[field.name]}"
+                text = f"{asked}, and {found}: give it another name"
                 raise TypeMismatch(text, group=group, request=field.name, source=source.name)
     if not sources:
         text = f"group '{group}' reads no source: one of its features has to take a column or a count of one"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlglot import exp
 
 from headrace import tree
 from headrace.errors import TypeMismatch
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,6 +27,8 @@ def literal_node(value: Any) -> exp.Expression:
         value = float(value)
     if isinstance(value, float) and not math.isfinite(value):
         return tree.CastTo(this=tree.literal(repr(value)), to="float64")
+    if isinstance(value, float) and value == 0 and math.copysign(1, value) < 0:
+        return exp.Neg(this=tree.literal(0.0))   # a literal has no sign
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         text = f"{value} does not fit into int64: write it as a float"
         raise TypeMismatch(text, value=value)

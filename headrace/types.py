@@ -25,6 +25,7 @@ NAMES = (
 
 UNITS = ("s", "ms", "us", "ns")
 _TOKEN = re.compile(r"\s*(?:([A-Za-z_][\w.$-]*|\"[^\"]+\")|(\d+)|([<>:,()\[\]]))")
+_ZONE = re.compile(r"\[\s*(s|ms|us|ns)\s*,[^\]]*\]")   # every zone is read as UTC
 _OTHERS = (
     "uint8", "uint16", "uint32", "float16", "float", "double", "large_string", "utf8", "large_binary", "date32", "date64", "decimal",
     "timestamp[ms]", "list<int64>", "struct<name: string>",
@@ -43,7 +44,7 @@ def parse_type(text: str) -> pa.DataType:
     headrace.errors.InvalidValue: unknown type 'int46' (did you mean 'int64'?); there are: int8, int16, int32, int64, float32, float64,
     bool, string, binary, date, timestamp, duration, list<T>, struct<name: T, ...>
     """
-    tokens = list(_tokens(text))
+    tokens = list(_tokens(_ZONE.sub(r"[\1]", text)))
     type_, rest = _parse(tokens, text)
     if rest:
         raise _unknown(text)

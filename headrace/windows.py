@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from headrace.durations import format_duration, parse_duration
 from headrace.errors import FutureFrame, InvalidWindow
@@ -65,8 +65,8 @@ def window(
     size: Size | None = None,
     *,
     rows: int | None = None,
-    closed: Literal["right", "left", "both", "none"] = "right",
-    exclude: Literal["", "row", "instant"] | None = None,
+    closed: Closed = "right",
+    exclude: Exclude | None = None,
     delay: str | timedelta = timedelta(0),
 ) -> Window:
     """A window by time, by rows, by both, or `"ever"`.

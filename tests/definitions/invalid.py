@@ -35,8 +35,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     "unknown column": (
         "clicks['prce']",
         "UnknownColumn",
-        "unknown column 'prce' in source 'clicks' (did you mean 'price'?); "
-        "it has: event_id, buyer_id, item, price, count, sale, user, tags, ts, refunded",
+        ("unknown column 'prce' in source 'clicks' (did you mean 'price'?); "
+        "it has: event_id, buyer_id, item, price, count, sale, user, tags, ts, refunded"),
     ),
     "unknown field": (
         "clicks['user.nam']",
@@ -62,8 +62,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     "unknown type": (
         "hr.Source('s', schema={'a': 'int46', 'ts': 'timestamp'}, time='ts')",
         "InvalidValue",
-        "column 'a' of source 's': unknown type 'int46' (did you mean 'int64'?); there are: int8, int16, int32, int64, float32, float64, "
-        "bool, string, binary, date, timestamp, duration, list<T>, struct<name: T, ...>",
+        ("column 'a' of source 's': unknown type 'int46' (did you mean 'int64'?); there are: int8, int16, int32, int64, float32, float64, "
+        "bool, string, binary, date, timestamp, duration, list<T>, struct<name: T, ...>"),
     ),
     "event time is no time": (
         "hr.Source('s', schema={'a': 'int64'}, time='a')",
@@ -159,14 +159,14 @@ CASES: dict[str, tuple[str, str, str]] = {
     "and": (
         "clicks['sale'] and clicks['price'] > 3",
         "AmbiguousTruth",
-        "an expression has no truth: it stands for a column; write & | ~ for and, or, not, .is_in([…]) for in, "
-        "hr.when(…).then(…).otherwise(…) for if",
+        ("an expression has no truth: it stands for a column; write & | ~ for and, or, not, .is_in([…]) for in, "
+        "hr.when(…).then(…).otherwise(…) for if"),
     ),
     "chained comparison": (
         "1 < clicks['price'] < 3",
         "AmbiguousTruth",
-        "an expression has no truth: it stands for a column; write & | ~ for and, or, not, .is_in([…]) for in, "
-        "hr.when(…).then(…).otherwise(…) for if",
+        ("an expression has no truth: it stands for a column; write & | ~ for and, or, not, .is_in([…]) for in, "
+        "hr.when(…).then(…).otherwise(…) for if"),
     ),
     # --- keys ---
     "key of a float": (
@@ -177,8 +177,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     "key missing": (
         "group(key=seller, views=clicks.count().over('1h'))",
         "KeyMissing",
-        "group 'activity': source 'clicks' has no column for Key 'seller_id': name it with keys={'column': seller_id}; "
-        "it has: event_id, buyer_id, item, price, count, sale, user, tags, ts, refunded",
+        ("group 'activity': source 'clicks' has no column for Key 'seller_id': name it with keys={'column': seller_id}; "
+        "it has: event_id, buyer_id, item, price, count, sale, user, tags, ts, refunded"),
     ),
     "key of another type": (
         "group(key=hr.Key('item', account, 'int64'), views=clicks.count().over('1h'))",
@@ -186,8 +186,8 @@ CASES: dict[str, tuple[str, str, str]] = {
         "group 'activity': column 'item' of source 'clicks' is string, and Key 'item' is int64: make the two the same",
     ),
     "key in two columns": (
-        "s = hr.Source('s', schema={'a': 'int64', 'b': 'int64', 'ts': 'timestamp'}, time='ts', keys={'a': buyer, 'b': buyer})\n"
-        "group(views=s.count().over('1h'))",
+        ("s = hr.Source('s', schema={'a': 'int64', 'b': 'int64', 'ts': 'timestamp'}, time='ts', keys={'a': buyer, 'b': buyer})\n"
+        "group(views=s.count().over('1h'))"),
         "KeyMissing",
         "group 'activity': source 's' has Key 'buyer_id' in several columns: a, b; give each a Key of its own, of one Dimension",
     ),
@@ -200,8 +200,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     "feature twice in a service": (
         "hr.FeatureService('fraud', [group(views=clicks.count().over('1h')), group('other', views=clicks.count().over('7d'))])",
         "DuplicateName",
-        "feature 'views' comes twice in service 'fraud': from group 'activity' and from group 'other'; "
-        'rename one: other["views"].prefix("other_")',
+        ("feature 'views' comes twice in service 'fraud': from group 'activity' and from group 'other'; "
+        'rename one: other["views"].prefix("other_")'),
     ),
     "feature named as its key": (
         "group(buyer_id=clicks['buyer_id'])",
@@ -214,8 +214,8 @@ CASES: dict[str, tuple[str, str, str]] = {
         "unknown feature 'view' in group 'activity' (did you mean 'views'?); it has: views_1h, views_7d, views",
     ),
     "two sources of one name": (
-        "other = hr.Source('clicks', schema={'buyer_id': 'int64', 'ts': 'timestamp'}, time='ts')\n"
-        "group(a=clicks.count().over('1h'), b=other.count().over('1h'))",
+        ("other = hr.Source('clicks', schema={'buyer_id': 'int64', 'ts': 'timestamp'}, time='ts')\n"
+        "group(a=clicks.count().over('1h'), b=other.count().over('1h'))"),
         "DuplicateName",
         "group 'activity': two different sources are named 'clicks': define it once and import it",
     ),
@@ -253,8 +253,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     "closed without time": (
         "clicks.count().over(rows=10, closed='left')",
         "InvalidWindow",
-        "closed='left' needs a window by time, and this one is bounded by rows only: use exclude='row' or exclude='instant' to leave out "
-        "the newest",
+        ("closed='left' needs a window by time, and this one is bounded by rows only: use exclude='row' or exclude='instant' to leave out "
+        "the newest"),
     ),
     "unknown closed": (
         "clicks.count().over('7d', closed='inside')",
@@ -300,26 +300,26 @@ CASES: dict[str, tuple[str, str, str]] = {
     "label that leaks": (
         "group(refund_rate=clicks['refunded'].mean().over(['1d', '30d']))",
         "LabelLeak",
-        "feature 'refund_rate_1d' of group 'activity' reads label 'refunded' of source 'clicks', known 7d after its event, "
-        "in mean(\"refunded\") over [1d], which ends 0s before the current row; delay='7d' would do",
+        ("feature 'refund_rate_1d' of group 'activity' reads label 'refunded' of source 'clicks', known 7d after its event, "
+        "in mean(\"refunded\") over [1d], which ends 0s before the current row; delay='7d' would do"),
     ),
     "label in a filter": (
         "group(refunds=clicks.filter(clicks['refunded']).count().over('30d', delay='1d'))",
         "LabelLeak",
-        "feature 'refunds' of group 'activity' reads label 'refunded' of source 'clicks', known 7d after its event, "
-        "in count() where \"refunded\" over [30d, delay 1d], which ends 1d before the current row; delay='7d' would do",
+        ("feature 'refunds' of group 'activity' reads label 'refunded' of source 'clicks', known 7d after its event, "
+        "in count() where \"refunded\" over [30d, delay 1d], which ends 1d before the current row; delay='7d' would do"),
     ),
     "label outside an aggregate": (
         "group(refunded=clicks['refunded'])",
         "LabelLeak",
-        "feature 'refunded' of group 'activity' reads label 'refunded' of source 'clicks', known 7d after its event, "
-        "outside an aggregate, where it is the event's own; take it in an aggregate with delay='7d'",
+        ("feature 'refunded' of group 'activity' reads label 'refunded' of source 'clicks', known 7d after its event, "
+        "outside an aggregate, where it is the event's own; take it in an aggregate with delay='7d'"),
     ),
     "label that decays": (
         "group(refunds=clicks['refunded'].decayed_sum(half_life='1d'))",
         "LabelLeak",
-        "feature 'refunds' of group 'activity' reads label 'refunded' of source 'clicks', known 7d after its event, "
-        "in decay_sum, which takes no window; use .sum() or .count() with delay='7d' in .over(…)",
+        ("feature 'refunds' of group 'activity' reads label 'refunded' of source 'clicks', known 7d after its event, "
+        "in decay_sum, which takes no window; use .sum() or .count() with delay='7d' in .over(…)"),
     ),
     # --- sources ---
     "aggregate over two sources": (

@@ -63,9 +63,5 @@ def test_the_delay_that_the_error_names_would_do() -> None:
 def test_the_prefix_that_the_error_offers_would_do() -> None:
     names: dict[str, Any] = {}
     exec(SETUP, names)  # noqa: S102
-    exec(
-        "one = group(views=clicks.count().over('1h'))\nother = group('other', views=clicks.count().over('7d'))\n"
-        "made = hr.FeatureService('fraud', [one, other['views'].prefix('other_')])",
-        names,
-    )  # noqa: S102
-    assert names["made"].names == ["views", "other_views"]
+    one, other = (names["group"](name, views=names["clicks"].count().over("1h")) for name in ("activity", "other"))
+    assert names["hr"].FeatureService("fraud", [one, other["views"].prefix("other_")]).names == ["views", "other_views"]
