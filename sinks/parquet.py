@@ -8,6 +8,7 @@ the operators.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from headrace.archive.folder import Folder
+from sinks.pool import WriterPool
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
 
-    from sinks.pool import Lane, WriterPool
+    from sinks.pool import Lane
+
+__all__ = ["ROWS_PER_GROUP", "ParquetTable", "WriterPool", "Written"]
 
 ROWS_PER_GROUP = 65_536
 _pq: Any = pyarrow.parquet
@@ -36,30 +39,32 @@ class Written:
     size_bytes: int
 
 
-class TableWriter:
-    """One file, `name` in `folder` (a path, a URI or a Folder).
+class ParquetTable:
+    """One file at `path`, a path or URI.
 
-    Order: `append` as often as there are rows, then `close` or `abandon` once, from one thread. A batch may be read by others after that,
-    but not changed. With a pool, encoding and writing happen in its threads, `append` blocks only while the pool is full, and raises what
-    went wrong in an earlier group; without one it does the work itself. `facts` go to the footer, with their keys as they are.
+    Order: `write` as often as there are rows, then `close` or `abandon` once, from one thread. A batch may be read by others after that, but
+    not changed. With a pool, encoding and writing happen in its threads, `write` blocks only while the pool is full, and raises what went
+    wrong in an earlier group; without one it does the work itself. `statistics` are columns, by default those of timestamps; `facts` go to
+    the footer, with their keys as they are.
     """
 
     def __init__(
         self,
-        folder: str | os.PathLike[str] | Folder,
-        name: str,
+        path: str | os.PathLike[str],
         schema: pa.Schema,
+        pool: WriterPool | None = None,
+        codec: str = "lz4",
         *,
-        statistics: Sequence[str] = (),
+        statistics: Sequence[str] | None = None,
         facts: Mapping[str, str] | None = None,
         rows_per_group: int = ROWS_PER_GROUP,
-        compression: str = "lz4",
-        pool: WriterPool | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
+        folder, _, name = os.fspath(path).rpartition("/")
         self.name = name
         self.schema = schema.remove_metadata()
         self.rows = 0
-        self._folder = folder if isinstance(folder, Folder) else Folder(folder)
+        self._folder = Folder(folder or ("/" if os.fspath(path).startswith("/") else "."), options)
         self._path = self._folder.draft(".parquet")
         self._rows_per_group = rows_per_group
         self._facts = dict(facts or {})
@@ -70,12 +75,12 @@ class TableWriter:
         self._writer = _pq.ParquetWriter(
             str(self._path),
             self.schema,
-            compression=compression,
+            compression=codec,
             use_dictionary=[field.name for field in schema if _is.is_string(field.type) or _is.is_binary(field.type)],
-            write_statistics=list(statistics),
+            write_statistics=[field.name for field in schema if _is.is_timestamp(field.type)] if statistics is None else list(statistics),
         )
 
-    def append(self, batch: pa.RecordBatch) -> None:
+    def write(self, batch: pa.RecordBatch) -> None:
         """Adds rows; the columns must be those of the schema."""
         if not batch.num_rows:
             return
@@ -114,7 +119,7 @@ class TableWriter:
         group, rest = table.slice(0, rows), table.slice(rows)
         self._pending = rest.to_batches()
         self._pending_rows = rest.num_rows
-        self._do(lambda: self._write(group))
+        self._do(lambda: self._encode(group))
 
     def _do(self, task: Any) -> None:
         if self._lane is None:
@@ -122,7 +127,7 @@ class TableWriter:
         else:
             self._lane.submit(task)
 
-    def _write(self, group: pa.Table) -> None:
+    def _encode(self, group: pa.Table) -> None:
         self._writer.write_table(group.combine_chunks(), row_group_size=group.num_rows)
 
     def _finish(self) -> None:

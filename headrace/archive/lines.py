@@ -28,13 +28,23 @@ BLOCK_BYTES = 8 << 20
 _is = pa.types
 
 
+def separator_of(head: bytes) -> str:
+    """What divides the fields of a CSV file that begins with `head`.
+
+    >>> separator_of(b"a;b"), separator_of(b"a")
+    (';', ',')
+    """
+    header = head.split(b"\n", 1)[0]
+    return max((",", "\t", ";"), key=lambda each: header.count(each.encode()))
+
+
 def csv_parts(path: str, stream: Any, wanted: Wanted) -> Iterator[Part]:
     """The rows of a CSV file with a header; the separator is a comma, or what the header has instead (tab, semicolon)."""
     head = stream.read(1 << 16)
     header = head.split(b"\n", 1)[0]
     if not header.strip():
         raise DataError(f"{path} is empty: expected a header with the names of the columns", path=path)
-    separator = max((",", "\t", ";"), key=lambda each: header.count(each.encode()))
+    separator = separator_of(header)
     bad: list[tuple[int, str, str]] = []
 
     def keep(row: Any) -> str:
