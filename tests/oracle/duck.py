@@ -50,8 +50,7 @@ def duckdb_rows(log: Log, group: Group, types: Mapping[str, str]) -> list[tuple[
                 for i, x in enumerate(accepted)
             ],
         )
-        columns = ", ".join(f"({_query(feature)}) as c{i}" for i, feature in enumerate(group.features))
-        cells = base.execute(f"select {columns} from events e order by id").fetchall()
+        cells = _ask(base, group)
     lost = [row.lost for row in rows_of_events(log, group)]
     return [
         tuple(None if f.name in gone else cell for f, cell in zip(group.features, row, strict=True))
@@ -59,8 +58,21 @@ def duckdb_rows(log: Log, group: Group, types: Mapping[str, str]) -> list[tuple[
     ]
 
 
-def _query(feature: Feature) -> str:
-    """One scalar sub-query: the frame (bounds, then the newest rows), what is excluded, the aggregate."""
+def _ask(base: duckdb.DuckDBPyConnection, group: Group) -> list[tuple[Any, ...]]:
+    """One scalar sub-query for each distinct frame; it returns a struct of the aggregates over it."""
+    frames: dict[str, list[int]] = {}
+    for i, feature in enumerate(group.features):
+        frames.setdefault(_frame(feature), []).append(i)
+    found: dict[int, list[Any]] = {}
+    for frame, numbers in frames.items():
+        packed = ", ".join(f"c{i} := {_aggregate(group.features[i])}" for i in numbers)
+        structs = base.execute(f"select (select struct_pack({packed}) from {frame}) from events e order by id").fetchall()
+        found |= {i: [struct[f"c{i}"] for (struct,) in structs] for i in numbers}
+    return list(zip(*(found[i] for i in range(len(group.features))), strict=True))
+
+
+def _frame(feature: Feature) -> str:
+    """Bounds, then the newest rows, then what is excluded."""
     window = feature.window
     upper = f"e.time - {window.delay}"
     bounds = [
@@ -76,16 +88,16 @@ def _query(feature: Feature) -> str:
         bounds.append(f"x.{feature.where}")
     descending = ORDER.replace(",", " desc,") + " desc"
     newest = "" if window.rows is None else f" order by {descending} limit {window.rows}"
-    frame = f"select x.* from events x where {' and '.join(bounds)}{newest}"
     excluded = {"": "true", "row": "x.id <> e.id", "instant": "x.time <> e.time"}[window.exclude]
-    return f"select {_aggregate(feature)} from ({frame}) x where {excluded}"
+    return f"(select x.* from events x where {' and '.join(bounds)}{newest}) x where {excluded}"
 
 
 def _aggregate(feature: Feature) -> str:
     if feature.kind == "time_since_last":
         return "(e.time - max(x.time)) / 1000000"
     if feature.kind not in LISTS:
-        return AGGREGATES[feature.kind].format("*" if feature.input is None else f"x.{feature.input}")
+        column = "*" if feature.input is None else f"x.{feature.input}" + "::int" * (feature.input == "b" and feature.kind == "mean")
+        return AGGREGATES[feature.kind].format(column)
     kept = f" filter (where x.{feature.input} is not null)" if feature.ignore_nulls else ""
     items = f"list(x.{feature.input} order by {ORDER}){kept}"
     match feature.kind:
