@@ -8,6 +8,7 @@ answer: they stand in the history, and in neither set.
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,8 @@ def training_set() -> pa.Table:
     The data tell times by the minute, so an event at 10:05 happened between 10:05 and 10:06. `before` asks what was known when
     the clock turned 10:05: events that carry the asker's own minute do not count.
     """
-    return hr.Repository(HERE).replay(SERVICE, spine=HERE / "data" / "questions.parquet", time="asked", before=True)
+    rows: pa.Table = hr.Repository(HERE).replay(SERVICE, spine=HERE / "data" / "questions.parquet", time="asked", before=True)
+    return rows
 
 
 def frame(rows: pa.Table) -> pd.DataFrame:
@@ -54,6 +56,8 @@ def frame(rows: pa.Table) -> pd.DataFrame:
 
 def fit(data: pd.DataFrame, late: np.ndarray) -> Any:
     """The same learner and settings for both models; nothing of the test months was used to choose them."""
+    # threads that wait by spinning starve each other where the machine has other work
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
