@@ -143,12 +143,6 @@ class Repository:
         table, _ = replay_table(targets, archive_logs(self, targets), rows, spine, time, before, from_, to, options)
         return table.to_reader() if stream else table
 
-    @property
-    def archive(self) -> str:
-        """The folder or URI of the archive; a relative one lies in the repository."""
-        uri = str(self.config.archive.uri)
-        return uri if "://" in uri else str(self.path / uri)
-
     # --- reading ------------------------------------------------------------------------------------------------------------
 
     def _read_python(self) -> None:

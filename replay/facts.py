@@ -20,7 +20,7 @@ from operators.messages import Facts
 from replay.unique import Unique
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from headrace.archive import Log
     from headrace.plan.model import Plan
@@ -50,7 +50,10 @@ class _Records:
 
 
 class LogFacts:
-    """The facts of a course, computed in the order of its slices. Safe to call from several threads."""
+    """The facts of a course, computed in the order of its slices; `keep` is told of each slice that asks for a checkpoint, behind it.
+
+    Safe to call from several threads.
+    """
 
     def __init__(self, plan: Plan, course: Course, logs: Mapping[str, Log], mode: int, checkpoint_every: int) -> None:
         self.plan, self.course, self.logs, self.mode, self.checkpoint_every = plan, course, logs, mode, checkpoint_every
@@ -69,6 +72,7 @@ class LogFacts:
             )
             for members, (_, refresh) in zip(self.members, self.sets, strict=True)
         ]
+        self.keep: Callable[[int], None] | None = None
         self._done: dict[int, SliceFacts] = {}
         self._next = 0
         self._lock = threading.Lock()
@@ -77,8 +81,11 @@ class LogFacts:
         """The facts of a slice; those of slices far behind are forgotten."""
         with self._lock:
             while self._next <= number:
-                self._done[self._next] = self._compute(self.course.slices[self._next])
+                found = self._compute(self.course.slices[self._next])
+                self._done[self._next] = found
                 self._done.pop(self._next - 4, None)
+                if found.facts.checkpoint and self.keep is not None:
+                    self.keep(self._next)
                 self._next += 1
             return self._done[number]
 

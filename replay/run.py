@@ -82,7 +82,7 @@ class Run:
         self.course = plan_slices(plan, logs, self.options.slice_rows, self._start(), bounds[1])
         self.facts = LogFacts(plan, self.course, logs, mode, self.options.checkpoint_slices)
         self.sharder = Sharder(plan, self.layouts, with_place)
-        self.progress = Progress()
+        self.progress: Any = Progress()
 
     def _start(self) -> int | None:
         """The log time from which events can matter to the first row that comes out."""

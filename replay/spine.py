@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from headrace.archive.texts import parse_times
 from headrace.errors import DataError, UnknownColumn
 from operators.finish import Finisher
 from operators.kernels.tables import PROBES
@@ -101,11 +102,16 @@ def _one(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
 
 def _instants(column: pa.ChunkedArray[Any], name: str) -> pa.Array[Any]:
     array = _one(column)
-    if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type) or pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        try:
-            array = array.cast(pa.timestamp("us")).cast(TIMESTAMP) if not pa.types.is_timestamp(array.type) else _utc(array)
-        except pa.ArrowInvalid as error:
-            raise DataError(f"column '{name}' of the spine is not an instant: {error}", column=name) from error
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        texts = array.cast(pa.string())
+        array, bad = parse_times(texts)
+        if bad:
+            text = f"column '{name}' of the spine holds {texts[bad[0]].as_py()!r} in row {bad[0]}, expected ISO 8601 such as 2024-01-31T12:00:00Z"
+            raise DataError(text, column=name, row=bad[0])
+    elif pa.types.is_timestamp(array.type):
+        array = _utc(array)
+    elif pa.types.is_date(array.type):
+        array = array.cast(pa.timestamp("us")).cast(TIMESTAMP)
     else:
         raise DataError(f"column '{name}' of the spine is {array.type}, expected a timestamp, a date or ISO text", column=name)
     if array.null_count:

@@ -64,10 +64,10 @@ def archive_logs(repository: Repository, targets: Sequence[Target]) -> dict[str,
     """The archived logs of the sources that the targets read; raises where one has no event at all."""
     logs: dict[str, Log] = {}
     for source in {s.name: s for group in groups_of(targets) for s in group.sources}.values():
-        log = FileLog(repository.archive, Layout.of(source.base))
+        log = FileLog(repository.config.archive_uri, Layout.of(source.base))
         if not log.row_groups():
-            text = f"the archive {repository.archive} holds no events of source '{source.name}'; headrace load {source.name} FILE adds some"
-            raise DataError(text, source=source.name, archive=repository.archive)
+            text = f"the archive {repository.config.archive_uri} holds no events of source '{source.name}'; headrace load {source.name} FILE adds some"
+            raise DataError(text, source=source.name, archive=repository.config.archive_uri)
         logs[source.name] = log
     return logs
 
