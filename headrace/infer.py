@@ -1,8 +1,8 @@
 """A `hr.Source(…)` written from a file: what `headrace source FILE` prints.
 
 It promises code that runs, declares every column that the file has with a type that reads its values, and names an event time where a
-column can be one. What it guesses (which time, which columns could be Keys) it says in comments: a person decides. It looks at the first rows
-of a file.
+column can be one. What it guesses (which time, which columns could be Keys) it says in comments: a person decides. It looks at the first
+rows of a file.
 """
 
 from __future__ import annotations

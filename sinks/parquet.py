@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -20,6 +20,7 @@ from sinks.pool import WriterPool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import TracebackType
 
     from sinks.pool import Lane
 
@@ -42,10 +43,10 @@ class Written:
 class ParquetTable:
     """One file at `path`, a path or URI.
 
-    Order: `write` as often as there are rows, then `close` or `abandon` once, from one thread. A batch may be read by others after that, but
-    not changed. With a pool, encoding and writing happen in its threads, `write` blocks only while the pool is full, and raises what went
-    wrong in an earlier group; without one it does the work itself. `statistics` are columns, by default those of timestamps; `facts` go to
-    the footer, with their keys as they are.
+    Order: `write` as often as there are rows, then `close` or `abandon` once, from one thread. A batch may be read by others after that,
+    but not changed. With a pool, encoding and writing happen in its threads, `write` blocks only while the pool is full, and raises what
+    went wrong in an earlier group; without one it does the work itself. `statistics` are columns, by default those of timestamps;
+    `facts` go to the footer, with their keys as they are.
     """
 
     def __init__(
@@ -89,6 +90,15 @@ class ParquetTable:
         self.rows += batch.num_rows
         while self._pending_rows >= self._rows_per_group:
             self._cut(self._rows_per_group)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
 
     def close(self) -> Written:
         """Writes what is left, gives the file its name, and says what was written; a file without rows is one too."""
