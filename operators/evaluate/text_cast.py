@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from .arrow import bounds, pc
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from .nodes import Datum, Mask, Result
 
-_INTEGER = r"^[+-]?[0-9]+$"
 _FLOAT = r"(?i)^[+-]?(nan|inf|infinity|([0-9]+[.]?[0-9]*|[.][0-9]+)(e[+-]?[0-9]+)?)$"
 _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$"
 _ZONED = r"(Z|[T ].*[+-][0-9]{2}(:?[0-9]{2})?)$"
@@ -53,18 +53,28 @@ def _integer(data: Datum, to: pa.DataType) -> Result:
     except pa.ArrowInvalid:
         pass
     else:
-        # Arrow also reads hexadecimal
-        if not pc.any(pc.match_substring(data, "x", ignore_case=True)).as_py():
+        if not _holds(data, b"xX"):  # Arrow also reads hexadecimal
             return result, None
     text = pc.utf8_trim_whitespace(data)
-    digits, lost = _matching(text, _INTEGER)
-    digits = pc.replace_substring_regex(digits, r"^[+]?(-?)0*([0-9])", r"\1\2")
+    bare = pc.ascii_ltrim(text, characters="+-")
+    signs = pc.subtract(pc.binary_length(text), pc.binary_length(bare))
+    failed = truth(data.is_valid()) & ~truth(pc.and_(pc.ascii_is_decimal(bare), pc.less_equal(signs, 1)))
+    text = _nulled(pc.ascii_ltrim(text, characters="+"), failed)
     try:
-        return pc.cast(digits, to), lost
+        return pc.cast(text, to), failed
     except pa.ArrowInvalid:
-        inside = truth(_fits(digits, to))
-        failed = truth(digits.is_valid()) & ~inside
-        return pc.cast(_nulled(digits, failed), to), lost | failed
+        digits = pc.replace_substring_regex(text, r"^(-?)0*([0-9])", r"\1\2")
+        outside = truth(digits.is_valid()) & ~truth(_fits(digits, to))
+        return pc.cast(_nulled(digits, outside), to), failed | outside
+
+
+def _holds(data: Datum, wanted: bytes) -> bool:
+    """Whether one of the bytes stands in the texts (or in nulls, or beside a slice: an answer on the safe side)."""
+    buffer = data.buffers()[2]
+    if buffer is None:
+        return False
+    content = np.frombuffer(buffer, dtype=np.uint8)
+    return any(bool((content == byte).any()) for byte in wanted)
 
 
 def _fits(digits: Any, to: pa.DataType) -> Any:
@@ -81,8 +91,7 @@ def _fits(digits: Any, to: pa.DataType) -> Any:
 
 def _float(data: Datum, to: pa.DataType) -> Result:
     try:
-        # nan(...) is read by Arrow as well
-        if not pc.any(pc.match_substring(data, "(")).as_py():
+        if not _holds(data, b"("):  # Arrow also reads nan(...)
             return pc.cast(data, to), None
     except pa.ArrowInvalid:
         pass

@@ -27,7 +27,7 @@ def same(ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs)
 
 
-@settings(max_examples=250)
+@settings(max_examples=200)
 @given(tree=trees(), batch=batches())
 def test_a_tree_is_what_duckdb_says(tree: exp.Expression, batch: pa.RecordBatch) -> None:
     result = type_of(tree, lambda column: SCHEMA.field(column.name).type)

@@ -15,6 +15,7 @@ from sqlglot import exp
 from headrace.errors import HeadraceError
 from headrace.functions import REGISTRY, SQL_NAMES
 from headrace.tree import column
+from headrace.types import parse_type
 from operators.evaluate import compile_row, evaluate
 
 from .run import call, run
@@ -207,9 +208,8 @@ WRONG: list[tuple[exp.Expression, str]] = [
 
 @pytest.mark.parametrize("tree,text", WRONG, ids=[text[:30] for _, text in WRONG])
 def test_a_wrong_call_says_what_is_wrong(tree: exp.Expression, text: str) -> None:
-    schema = pa.schema(
-        [("s", pa.string()), ("f", pa.float64()), ("i", pa.int64()), ("d", pa.date32()), ("t", pa.timestamp("us", tz="UTC"))]
-    )
+    names = {"s": "string", "f": "float64", "i": "int64", "d": "date", "t": "timestamp"}
+    schema = pa.schema([(name, parse_type(type_)) for name, type_ in names.items()])
     with pytest.raises(HeadraceError) as caught:
         compile_row(tree, schema, pa.int64())
     assert str(caught.value) == text

@@ -27,7 +27,7 @@ def result_of(tree: exp.Expression) -> pa.DataType:
     return pa.bool_() if pa.types.is_null(found) else found
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(tree=trees(depth=4), batch=batches())
 def test_a_batch_is_its_rows(tree: exp.Expression, batch: pa.RecordBatch) -> None:
     compute = compile_row(tree, SCHEMA, result_of(tree))
@@ -39,7 +39,7 @@ def test_a_batch_is_its_rows(tree: exp.Expression, batch: pa.RecordBatch) -> Non
     assert failures == sum(count for _, count in single)
 
 
-@settings(max_examples=100)
+@settings(max_examples=80)
 @given(tree=trees(), batch=batches(least=2), poison=batches(least=1, most=1), place=st.integers(0, 7))
 def test_another_row_changes_only_its_own_cell(tree: exp.Expression, batch: pa.RecordBatch, poison: pa.RecordBatch, place: int) -> None:
     compute = compile_row(tree, SCHEMA, result_of(tree))
@@ -52,7 +52,7 @@ def test_another_row_changes_only_its_own_cell(tree: exp.Expression, batch: pa.R
     assert failures == clean_failures + compute(poison)[1]
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(several=st.lists(trees(), min_size=2, max_size=4), batch=batches())
 def test_expressions_compiled_together_are_those_compiled_alone(several: list[exp.Expression], batch: pa.RecordBatch) -> None:
     several = [*several, several[0].copy()]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Words = npt.NDArray[np.uint64]
 
+_BLOCK_ROWS = 4096
 _P1, _P2, _P3, _P4, _P5 = (
     np.uint64(prime)
     for prime in (11400714785074694791, 14029467366897019727, 1609587929392839161, 9650029242287828579, 2870177450012600261)
@@ -33,6 +34,12 @@ _P1, _P2, _P3, _P4, _P5 = (
 
 def xxh64(rows: npt.NDArray[np.uint8]) -> Words:
     """The XXH64 (seed 0) of each row of a matrix of bytes."""
+    # blocks that stay in the cache are more than twice as fast
+    blocks = [_xxh64(rows[start : start + _BLOCK_ROWS]) for start in range(0, len(rows), _BLOCK_ROWS)]
+    return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.uint64)
+
+
+def _xxh64(rows: npt.NDArray[np.uint8]) -> Words:
     count, length = rows.shape
     at = 0
     if length >= 32:

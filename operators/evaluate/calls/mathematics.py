@@ -18,11 +18,7 @@ from operators.evaluate.nodes import Node, apply, constant, fallible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy.typing as npt
-
     from operators.evaluate.nodes import Datum, Result
-
-    Floats = npt.NDArray[np.float64]
 
 INT, FLOAT = pa.int64(), pa.float64()
 _EARTH_KM = 6371.0088
@@ -87,22 +83,21 @@ def _round(arguments: list[Node], type_: pa.DataType) -> Node:
     scalar = arguments[1].constant if len(arguments) > 1 else None
     digits: int = 0 if scalar is None else scalar.as_py()
     if type_ == FLOAT:
-        return apply(type_, lambda data: rebuild(_decimals(numbers(data), digits), valid(data), FLOAT), node)
+        return apply(type_, lambda data: _decimals(data, digits), node)
     if type_ == INT and digits < 0:
         return fallible(type_, lambda data: isolate(lambda part: pc.round(part, ndigits=digits, round_mode=_AWAY), INT, data), node)
     return node
 
 
-def _decimals(values: Floats, digits: int) -> Floats:
+def _decimals(data: Datum, digits: int) -> Datum:
+    if digits == 0:
+        return pc.round(data, round_mode=_AWAY)
     scale = 10.0 ** abs(digits)
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = values * scale if digits >= 0 else values / scale
-        whole = np.trunc(scaled)
-        whole += np.where(np.abs(scaled - whole) >= 0.5, np.sign(scaled), 0.0)
-        rounded = whole / scale if digits >= 0 else whole * scale
-        # a value of 2^53 or more is whole already; what is not finite stays as it is
-        kept = ~np.isfinite(rounded) | (np.abs(values) >= _WHOLE if digits >= 0 else False)
-    return np.where(kept, values, rounded)
+    there, back = (pc.multiply, pc.divide) if digits > 0 else (pc.divide, pc.multiply)
+    rounded = back(pc.round(there(data, scale), round_mode=_AWAY), scale)
+    # a value of 2^53 or more is whole already, and what would become infinite stays as it is
+    kept = pc.greater_equal(pc.abs(data), _WHOLE) if digits > 0 else pc.invert(pc.is_finite(rounded))
+    return pc.if_else(kept, data, rounded) if pc.any(kept).as_py() else rounded
 
 
 def _whole(kernel: Callable[[Datum], Datum]) -> Callable[[list[Node], pa.DataType], Node]:
