@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from headrace.errors import TypeMismatch, unknown
+from headrace.errors import TypeMismatch, UnknownColumn, unknown
 from headrace.types import inside
 
 from .cast import cast
@@ -33,7 +33,7 @@ def column(name: str, schema: pa.Schema) -> Node:
     """The node of the column `name`; a batch may hold it in another place or order, and in another type that casts to the schema's."""
     index = schema.get_field_index(name)
     if index < 0:
-        raise unknown("column", name, "the batch", schema.names)
+        raise UnknownColumn(name, schema.names)
     type_ = known_as(schema.field(index).type)
 
     def run(frame: Frame) -> Result:

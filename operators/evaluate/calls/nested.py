@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from headrace.errors import TypeMismatch, unknown
+from headrace.errors import TypeMismatch, UnknownColumn
 from operators.evaluate.arrow import list_array, pc
 from operators.evaluate.buffers import numbers, truth
 from operators.evaluate.cast import cast
@@ -34,7 +34,7 @@ def field_of(node: Node, name: str) -> Node:
         raise TypeMismatch(message)
     index = node.type.get_field_index(name)
     if index < 0:
-        raise unknown("field", name, "the struct", [field.name for field in node.type])
+        raise UnknownColumn(name, [field.name for field in node.type], "the struct")
     return apply(node.type.field(index).type, lambda data: pc.struct_field(data, [index]), node)
 
 
