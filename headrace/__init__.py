@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from headrace.groups import FeatureGroup, Selection
     from headrace.keys import Dimension, Key
     from headrace.labels import label
+    from headrace.replaying import replay
+    from headrace.repository import Repository
     from headrace.requests import Request
     from headrace.services import FeatureService
     from headrace.source import Source
+    from headrace.sql import parse, to_sql
     from headrace.windows import Window, window
 
 _MODULES = {
@@ -41,8 +44,9 @@ _WHERE = {name: module for module, names in _MODULES.items() for name in names}
 """Public names and the modules of this package that hold them."""
 
 __all__ = [
-    "Dimension", "Expression", "FeatureGroup", "FeatureService", "HeadraceError", "Key", "Request", "Selection", "Source", "Window",
-    "coalesce", "concat", "event_time", "function", "greatest", "haversine", "label", "least", "literal", "struct", "when", "window",
+    "Dimension", "Expression", "FeatureGroup", "FeatureService", "HeadraceError", "Key", "Repository", "Request", "Selection", "Source",
+    "Window", "coalesce", "concat", "event_time", "function", "greatest", "haversine", "label", "least", "literal", "parse", "replay",
+    "struct", "to_sql", "when", "window",
 ]  # fmt: skip
 
 

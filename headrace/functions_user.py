@@ -6,6 +6,7 @@ calling it, and what happens when it raises, is left to `operators.evaluate`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import textwrap
@@ -39,10 +40,14 @@ def declare(name: str, returns: pa.DataType, fn: Callable[..., Any]) -> UserFunc
 
 
 def fingerprint(fn: Callable[..., Any]) -> str:
-    """A hash of the function's source text; of its byte code where there is no text."""
+    """A hash of the function's name and source text; of its byte code where there is no text. What it closes over is not in it."""
+    if isinstance(fn, functools.partial):
+        content = f"{fingerprint(fn.func)} {fn.args!r} {sorted(fn.keywords.items())!r}"
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+    name = getattr(fn, "__name__", type(fn).__qualname__)   # Arrow's own functions share one text
     try:
         body = textwrap.dedent(inspect.getsource(fn)).encode()
     except (OSError, TypeError):
         code = getattr(fn, "__code__", None)
-        body = code.co_code + repr(code.co_consts).encode() if code is not None else repr(type(fn)).encode()
-    return hashlib.sha256(body).hexdigest()[:16]
+        body = code.co_code + repr(code.co_consts).encode() if code is not None else b""
+    return hashlib.sha256(name.encode() + b" " + body).hexdigest()[:16]

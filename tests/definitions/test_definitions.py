@@ -17,7 +17,7 @@ from headrace.aggregates import REGISTRY as AGGREGATES
 from headrace.aggregating import Aggregating
 from headrace.functions import REGISTRY as FUNCTIONS
 from headrace.methods import RowMethods
-from headrace.tree import Call
+from headrace.tree import Aggregate, Call
 from tests.definitions.shop import SCHEMA, account, buyer, clicks, group, seller, views
 from tests.house.tree import ROOT
 
@@ -167,6 +167,14 @@ def test_every_aggregate_is_a_method() -> None:
     methods |= {name for name, _ in inspect.getmembers(hr.Source, inspect.isfunction)}
     names = {"last_time": "time_since_last", "decay_sum": "decayed_sum", "decay_count": "decayed_count"}
     assert {names.get(name, name) for name in AGGREGATES} - methods == set()
+
+
+@pytest.mark.parametrize("name", AGGREGATES)
+def test_the_example_of_an_aggregate_runs(name: str) -> None:
+    made = eval(AGGREGATES[name].example, {"clicks": clicks})  # noqa: S307   # the reference's own examples
+    (found,) = made.node.find_all(Aggregate)
+    assert found.args["kind"] == name
+    group(a=made)
 
 
 def test_the_names_of_the_package() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 import subprocess
 import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 
 import headrace as hr
 from headrace.digest import group_content, plan_digest, track_digest
+from headrace.functions_user import fingerprint
 from tests.definitions import strategies
 from tests.definitions.shop import SCHEMA, account, buyer, group, views
 from tests.house.tree import ROOT
@@ -128,6 +131,16 @@ def test_a_user_function_is_in_it() -> None:
 
     assert digest(upper) == digest(upper)
     assert digest(upper) != digest(lower)
+
+
+def test_functions_are_told_apart() -> None:
+    def scaled(data: Any, by: int) -> Any:
+        return pc.multiply(data, by)
+
+    functions: list[Any] = [
+        pc.utf8_upper, pc.utf8_lower, scaled, functools.partial(scaled, by=2), functools.partial(scaled, by=3), lambda data: data, len, str,
+    ]  # fmt: skip
+    assert len({fingerprint(fn) for fn in functions}) == len(functions)
 
 
 @given(strategies.groups)
