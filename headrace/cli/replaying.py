@@ -1,0 +1,97 @@
+"""The command `replay`: the log through the one dataflow, into Parquet files and online stores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from headrace.cli.options import Environment, Folder, From, Json, To, open_repository
+
+if TYPE_CHECKING:
+    from replay.files import Summary
+
+_QUIET = ("rows ", "null ", "coincide")
+"""Counts that go into the manifest and are not told: what is normal, and what is told elsewhere."""
+
+
+def replay(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="GROUP…|SERVICE", help="What is computed.", show_default=False)],
+    rows: Annotated[
+        Optional[str], typer.Option("--rows", metavar="events|steps", help="A row for every event (default), or the history of steps.", show_default=False)
+    ] = None,
+    spine: Annotated[
+        Optional[str], typer.Option("--spine", metavar="FILE", help="A row for each row of this table instead: keys and an instant.", show_default=False)
+    ] = None,
+    time: Annotated[Optional[str], typer.Option("--time", metavar="COLUMN", help="The spine's column of instants.", show_default=False)] = None,
+    before: Annotated[bool, typer.Option("--before", help="What stood just before the instant, not at it.", show_default=False)] = False,
+    start: From = None,
+    stop: To = None,
+    online: Annotated[bool, typer.Option("--online", help="Fill the online stores with the newest values as well.", show_default=False)] = False,
+    processes: Annotated[int, typer.Option("--processes", metavar="N", help="How many processes share the work.", min=1)] = 1,
+    out: Annotated[Optional[str], typer.Option("--out", metavar="DIR", help="The folder for the Parquet files.", show_default=False)] = None,
+    repo: Folder = None,
+    env: Environment = None,
+    as_json: Json = False,
+) -> None:
+    """Compute features of the archived log, through the dataflow that computes them live.
+
+    Ctrl-C stops behind the slice in work; the same command goes on there and writes the same bytes.
+
+    \b
+    Example:
+      headrace replay buyer_activity --out out/activity
+      headrace replay will_buy_v1 --spine data/questions.csv --time asked --out out/train
+      headrace replay buyer_activity item_popularity --online
+    """
+    from headrace.cli.output import Interrupted, print_json
+    from headrace.cli.progress import progress
+    from headrace.errors import InvalidValue
+    from replay.files import Stopped, replay_files
+
+    if spine is not None and rows is not None:
+        raise InvalidValue("--rows and --spine exclude each other: a spine has a row for each of its own rows")
+    if spine is None and (time is not None or before):
+        raise InvalidValue(f"{'--time' if time is not None else '--before'} belongs to --spine FILE, which is missing")
+    repository = open_repository(context, repo, env)
+    targets = repository.resolve(names)
+    try:
+        with progress(f"replaying {', '.join(names)}") as update:
+            summary = replay_files(
+                repository,
+                targets,
+                out,
+                rows=rows or "events",
+                spine=spine,
+                time=time,
+                before=before,
+                start=start,
+                stop=stop,
+                online=online,
+                processes=processes,
+                progress=update,
+            )
+    except Stopped as stopped:
+        raise Interrupted(stopped.text) from None
+    if as_json:
+        print_json({name: getattr(summary, name) for name in ("out", "rows", "read", "seconds", "files", "counts", "complete_before")})
+    else:
+        _tell(summary, online, [store for store in repository.config.online.stores if online])
+
+
+def _tell(summary: Summary, online: bool, stores: list[str]) -> None:
+    from headrace.cli.output import plural
+
+    if summary.complete_before:
+        print(f"{summary.out} holds this replay already: {plural(summary.rows, 'row')} in {plural(len(summary.files), 'file')}")
+        return
+    speed = f", {summary.read / summary.seconds:,.0f} events/s" if summary.seconds >= 1 else ""
+    took = f"{plural(summary.read, 'event')} in {summary.seconds:.1f} s{speed}"
+    if summary.out is not None:
+        print(f"{plural(summary.rows, 'row')} in {plural(len(summary.files), 'file')} of {summary.out}; {took}")
+    if online:
+        print(f"the newest values are in {', '.join(stores)}" + ("" if summary.out is not None else f"; {took}"))
+    for what, n in summary.counts.items():
+        if n and not what.startswith(_QUIET):
+            print(f"  {what}: {n:,}")
