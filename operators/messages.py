@@ -119,3 +119,9 @@ class Slice:
     pieces: list[Piece]
     facts: Facts
     counts: dict[str, int]
+
+
+def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The columns of an output; a step's own `_arrival` and `_n` lose their line where no feature has the name."""
+    known = set(batch.schema.names)
+    return pa.RecordBatch.from_arrays([batch.column(n if n in known else f"_{n}") for n in schema.names], schema.names)

@@ -126,7 +126,7 @@ class KeyRollup:
             refreshed = written.row < 0
             if refreshed.any():
                 arrival = np.where(refreshed, facts.clocks[self.clock_of[written.group]].arrival(time), arrival)
-            names = [*self.key.names, "time", "arrival", "n"]
+            names = [*self.key.names, "time", "_arrival", "_n"]
             columns += [pa.array(time).view(TIMESTAMP), pa.array(arrival).view(TIMESTAMP), pa.array(written.n)]
             if merged.placed:
                 names += ["_a", "_p", "_o"]

@@ -15,6 +15,7 @@ from bytewax._bytewax import cluster_main, run_main
 from flows.features import build
 from operators.kernels import tables as t
 from operators.layout import build_layout
+from operators.messages import fitted
 from operators.shard import Sharder
 from replay.facts import LogFacts
 from replay.slices import SLICE_ROWS, plan_slices
@@ -152,7 +153,7 @@ def _ordered(run: Run, index: int, batches: list[pa.RecordBatch]) -> pa.Table:
     # refresh steps of one arrival have no row of their own: the instant and the key tell them apart
     order = ["_a", "_p", "_o", "time", *run.plan.keys[run.plan.groups[index].key].names]
     joined = joined.sort_by([(name, "ascending") for name in order])
-    return joined.select(schema.names).cast(schema).combine_chunks()
+    return pa.Table.from_batches([fitted(b, schema) for b in joined.to_batches()]).cast(schema).combine_chunks()
 
 
 def output_schema(plan: Plan, index: int, mode: int) -> pa.Schema:
@@ -162,7 +163,8 @@ def output_schema(plan: Plan, index: int, mode: int) -> pa.Schema:
     stamp = pa.timestamp("us", tz="UTC")
     fields = [*zip(key.names, key.types, strict=True), ("time", stamp)]
     if mode == t.STEPS:
-        fields += [("arrival", stamp), ("n", pa.int64())]
+        features = {f.name for f in group.features}
+        fields += [("_arrival" if "arrival" in features else "arrival", stamp), ("_n" if "n" in features else "n", pa.int64())]
     elif mode == t.EVENTS and len(group.sources) > 1:
         fields.append(("_source", pa.string()))
     return pa.schema([*fields, *((f.name, f.type) for f in group.features)])

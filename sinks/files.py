@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bytewax.operators import StatefulBatchLogic
 
-from operators.messages import End, Rows, add_counts
+from operators.messages import End, Rows, add_counts, fitted
 from sinks.parquet import ParquetTable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class FileStep(StatefulBatchLogic[Rows | End, Any, None]):
         if rows.group not in self.open:
             name = f"{self.first:06d}-{shard:02d}.parquet"
             self.open[rows.group] = ParquetTable(f"{folder}/{name}", schema, self.pool, self.codec, statistics=statistics)
-        self.open[rows.group].write(rows.batch.select(schema.names))
+        self.open[rows.group].write(fitted(rows.batch, schema))
 
     def _end(self, end: End) -> None:
         for group, file in sorted(self.open.items()):

@@ -13,7 +13,7 @@ from bytewax.operators import StatefulBatchLogic
 
 from operators.finish import CELL, kept_cells
 from operators.messages import End, Rows
-from sinks.online import ARRIVAL, TIME, N, StepTable
+from sinks.online import TIME, StepTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,8 +43,7 @@ class StoreStep(StatefulBatchLogic[Rows | End, Any, None]):
             if isinstance(value, Rows):
                 table = self.tables[value.group]
                 batch = value.batch
-                names = {TIME: "time", ARRIVAL: "arrival", N: "n"}
-                columns = [batch.column(names.get(name, name)) for name in table.schema.names]
+                columns = [batch.column("time" if name == TIME else name) for name in table.schema.names]
                 for store in self.stores:
                     store.write(table, pa.RecordBatch.from_arrays(columns, schema=table.schema))
         return [], False
