@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PER_UNIT_US = {"s": 1_000_000, "ms": 1_000, "us": 1}
-_NO_VALUES = ("", "NA", "N/A", "null", "NULL", "None")
+NO_VALUES = ("", "NA", "N/A", "null", "NULL", "None")
 _is = pa.types
 
 
@@ -83,7 +83,7 @@ def _convert(values: Column, type_: pa.DataType, unit: str | None = None) -> _Fo
     source = values.type
     if source == type_:
         return values, []
-    if _is.is_null(source):
+    if values.null_count == len(values):   # a frame gives a column of nothing any type
         return nulls(len(values), type_), []
     if _is.is_dictionary(source):
         return _convert(values.dictionary_decode(), type_, unit)
@@ -156,14 +156,15 @@ def _rescaled(counts: Column, unit: str, type_: pa.DataType) -> _Found:
     if unit == "ns":
         return array(np.floor_divide(numbers, 1_000), mask=mask).cast(type_), []
     per = PER_UNIT_US[unit]
-    bad = np.abs(numbers.astype(np.float64)) * per >= 2.0**63
+    most = (2**63 - 1) // per
+    bad = (numbers > most) | (numbers < -most)
     scaled = np.where(bad, 0, numbers) * per
     return array(scaled, mask=mask | bad).cast(type_), np.flatnonzero(bad).tolist()
 
 
 def _from_text(texts: Column, type_: pa.DataType) -> _Found:
     trimmed = pc.utf8_trim_whitespace(texts)
-    missing = pc.is_in(trimmed, value_set=pa.array(_NO_VALUES))
+    missing = pc.is_in(trimmed, value_set=pa.array(NO_VALUES))
     known = pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
     if _is.is_timestamp(type_):
         return parse_times(known)

@@ -217,7 +217,7 @@ def _slow(lines: list[bytes], at: int, wanted: Wanted) -> Part:
         try:
             record = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            lost.append(DeadRow(row, f"not JSON: {error}", None, line.decode("utf-8", "replace")))
+            lost.append(DeadRow(row, "not JSON: " + str(error).removeprefix("JSON is malformed: "), None, line.decode("utf-8", "replace")))
             continue
         if not isinstance(record, dict):
             lost.append(DeadRow(row, f"found {type(record).__name__}, expected an object", None, line.decode("utf-8", "replace")))

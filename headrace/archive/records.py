@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from headrace.archive.arrow import Column, array
-from headrace.archive.convert import PER_UNIT_US, convert_column
+from headrace.archive.convert import NO_VALUES, PER_UNIT_US, convert_column
 from headrace.archive.texts import iso_us
 
 _is = pa.types
@@ -96,8 +96,9 @@ def _whole(value: float | Decimal) -> Any:
 
 def _time(value: Any, unit: str | None) -> Any:
     if isinstance(value, str):
-        found = iso_us(value.strip())
-        return _MISFIT if found is None else found
+        text = value.strip()
+        found = None if text in NO_VALUES else iso_us(text)
+        return _MISFIT if found is None and text not in NO_VALUES else found
     if isinstance(value, datetime | date):
         # NaT is a datetime of pandas that equals nothing
         return pa.scalar(value, pa.timestamp("us", tz="UTC")).cast(pa.int64()).as_py() if value == value else None  # noqa: PLR0124

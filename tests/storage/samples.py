@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from headrace.archive import Layout, Log
+from headrace.types import parse_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+
+def schema(**types: str) -> pa.Schema:
+    """A schema by the names of its types."""
+    return pa.schema([pa.field(name, parse_type(declared)) for name, declared in types.items()])
+
+
 CLICKS = Layout(
     "clicks",
-    pa.schema([("uid", pa.int64()), ("item", pa.string()), ("price", pa.float64()), ("ts", TIMESTAMP)]),
+    schema(uid="int64", item="string", price="float64", ts="timestamp"),
     "ts",
     {},
     ("uid",),
@@ -42,5 +50,5 @@ def rows_of(log: Log, columns: Sequence[str] | None = None) -> pa.Table:
 
 def micros(table: pa.Table, column: str) -> list[int]:
     """A timestamp column as integers."""
-    found: list[int] = table.column(column).cast(pa.int64()).to_pylist()
+    found: list[Any] = table.column(column).cast(pa.int64()).to_pylist()
     return found

@@ -77,7 +77,7 @@ def test_files_are_read_by_others(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "clicks" / name)
     assert table.schema.names == ["uid", "item", "price", "ts", "_partition", "_offset", "_arrival"]
     assert table.column("_partition").to_pylist() == [3, 3]
-    facts = pq.read_metadata(tmp_path / "clicks" / name).metadata
+    facts = pq.read_metadata(tmp_path / "clicks" / name).metadata or {}
     assert facts[b"headrace.partition"] == b"3"
     assert facts[b"headrace.origin"] == b'[{"file": "a.csv"}]'
 
