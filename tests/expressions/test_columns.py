@@ -66,8 +66,9 @@ def test_the_result_is_cast_to_what_was_asked() -> None:
 
 
 def test_a_column_that_is_not_there_is_named() -> None:
+    fields: dict[str, pa.DataType] = {"price": pa.int64(), "item": pa.string()}
     with pytest.raises(HeadraceError) as caught:
-        compile_row(column("s", "prce"), pa.schema([pa.field("price", pa.int64()), pa.field("item", pa.string())]), pa.int64())
+        compile_row(column("s", "prce"), pa.schema(fields), pa.int64())
     assert str(caught.value) == "unknown column 'prce' in the batch (did you mean 'price'?); it has: price, item"
 
 
