@@ -1,7 +1,7 @@
 """The text of definitions as a tree of sqlglot's nodes and ours (`headrace.sql.syntax`).
 
-It promises that every node of the tree has its place, and that a text which does not parse raises `InvalidSql` there. It relies on sqlglot's
-tokens and its grammar of expressions; functions stay calls by name. What names, windows and functions mean is left to the rules.
+It promises that every node of the tree has its place, and that a text which does not parse raises `InvalidSql` there. It relies on
+sqlglot's tokens and its grammar of expressions; functions stay calls by name. What names, windows and functions mean is left to the rules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.parser import Parser as BaseParser
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from headrace.errors import InvalidSql
 
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-UNITS = {
-    f"{unit}{s}" for unit in ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR") for s in ("", "S")
-}
+_UNITS = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+UNITS = {f"{unit}{plural}" for unit in _UNITS for plural in ("", "S")}
 """The words that may follow INTERVAL and its number; months and longer are refused when they are measured."""
 
 
@@ -98,7 +97,7 @@ class Parser(Statements, Windows, Kinds, BaseParser):
             return put(self.expression(Typed(this=text, kind=word.text.upper())), word.start, self._prev.end)
         return super()._parse_type(parse_interval=parse_interval, fallback_to_identifier=fallback_to_identifier)
 
-    def _parse_interval(self, *_: Any, **__: Any) -> exp.Expr | None:
+    def _parse_interval(self, *_: Any, **__: Any) -> Any:
         """`INTERVAL '7 days'`, `INTERVAL '7' DAY`, `INTERVAL 7 DAY`: the text is put together, what it means is left to the rules."""
         word = self._curr
         if word.token_type != TokenType.INTERVAL or self._next.token_type not in {TokenType.STRING, TokenType.NUMBER}:
@@ -148,7 +147,7 @@ class Parser(Statements, Windows, Kinds, BaseParser):
 class Headrace(Dialect):
     """The SQL of definitions: `"` quotes names, `'` quotes texts, names keep their case."""
 
-    parser_class = Parser
+    parser_class = Parser   # type: ignore[assignment]   # a mixin stands before the base class
 
 
 def read(text: Text) -> list[exp.Expr]:

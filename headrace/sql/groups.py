@@ -52,7 +52,8 @@ def group_of(text: Text, node: exp.Expr, sources: Mapping[str, Source], keys: di
     features, places = _features(Lowering(text, scope, _windows(text, select), said["key"]), select)
     unused = [relation for relation in scope.relations if relation.name not in scope.used]
     if unused:
-        problem_sql = InvalidSql(f"no feature reads '{unused[0].name}': leave it out of FROM, or take a column or COUNT({unused[0].name}.*) of it")
+        idle = unused[0].name
+        problem_sql = InvalidSql(f"no feature reads '{idle}': leave it out of FROM, or take a column or COUNT({idle}.*) of it")
         raise text.located(problem_sql, unused[0].node)
     try:
         return FeatureGroup(name, features=features, **said)

@@ -1,15 +1,14 @@
 """The names of types in SQL, and what they are called in a schema.
 
-It promises both ways: `Kinds._parse_kind` reads a type as the name that `headrace.types` takes, `sql_type` writes that of an Arrow type. The
-names of a schema (`int64`, `list<string>`) may stand in SQL as they are; FLOAT is single and DOUBLE double, as in Arrow.
+It promises both ways: `Kinds._parse_kind` reads a type as the name that `headrace.types` takes, `sql_type` writes an Arrow type. The names
+of a schema (`int64`, `list<string>`) may stand in SQL as they are; FLOAT is single and DOUBLE double, as in Arrow.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from headrace.errors import did_you_mean
 
@@ -18,13 +17,15 @@ from .syntax import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from sqlglot import exp
     from sqlglot.parser import Parser as Base
 else:
     Base = object
 
 NAMES = {
     "TINYINT": "int8", "SMALLINT": "int16", "INT": "int32", "INTEGER": "int32", "BIGINT": "int64",
-    "REAL": "float32", "FLOAT": "float32", "DOUBLE": "float64", "DOUBLE PRECISION": "float64", "BOOLEAN": "bool", "TEXT": "string", "VARCHAR": "string", "CHAR": "string",
+    "REAL": "float32", "FLOAT": "float32", "DOUBLE": "float64", "DOUBLE PRECISION": "float64", "BOOLEAN": "bool",
+    "TEXT": "string", "VARCHAR": "string", "CHAR": "string",
     "BYTEA": "binary", "BLOB": "binary", "VARBINARY": "binary", "DATE": "date", "TIMESTAMP": "timestamp", "TIMESTAMPTZ": "timestamp",
     "DATETIME": "timestamp", "INTERVAL": "duration", "DECIMAL": "decimal", "NUMERIC": "decimal",
 }  # fmt: skip
@@ -71,7 +72,7 @@ class Kinds(Base):
         if word.lower() in _OURS:
             return word.lower()
         near = did_you_mean(token.text, [*NAMES, *_OURS])
-        there = "TINYINT, SMALLINT, INTEGER, BIGINT, REAL, DOUBLE, BOOLEAN, TEXT, BYTEA, DATE, TIMESTAMP, INTERVAL, DECIMAL, ARRAY<T>, STRUCT<name T, ...>"
+        there = ", ".join([*_WRITTEN.values(), "DECIMAL", "ARRAY<T>", "STRUCT<name T, ...>"])
         self.raise_error(f"unknown type '{token.text}'{near}; there are: {there}", token)
         raise AssertionError
 
@@ -79,7 +80,7 @@ class Kinds(Base):
         return str(self._parse_kind().this)
 
     def _fields(self) -> str:
-        return ", ".join(self._parse_csv(self._field))   # type: ignore[arg-type]   # sqlglot's list of anything
+        return ", ".join(self._parse_csv(self._field))
 
     def _field(self) -> str:
         name = self._parse_id_var(any_token=True)
@@ -121,8 +122,8 @@ def sql_type(type_: pa.DataType) -> str:
 def quoted(name: str) -> str:
     """A name as SQL quotes it.
 
-    >>> print(quoted('say "hi"'))
-    "say ""hi\"""
+    >>> print(quoted('the "price" of it'))
+    "the ""price"" of it"
     """
     doubled = name.replace('"', '""')
     return f'"{doubled}"'

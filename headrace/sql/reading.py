@@ -61,7 +61,8 @@ def parse(sql: str, *, file: str = "sql", known: Iterable[Any] = ()) -> Definiti
         known: Keys, Sources and groups that are defined elsewhere, in Python or another file; those of groups are taken as well.
 
     Raises:
-        DefinitionError: of the kind of mistake; its text shows the place, `error.file`, `error.line` and `error.character` (from 1) name it.
+        DefinitionError: of the kind of mistake; its text shows the place, which `error.file`, `error.line` and `error.character` (both
+            from 1) name.
 
     >>> import headrace as hr
     >>> found = hr.parse('''

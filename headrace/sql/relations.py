@@ -6,7 +6,6 @@ promises that everything else a query can hold (joins, groups, orders, limits) i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,13 @@ from sqlglot import exp
 
 from headrace.errors import DuplicateName, HeadraceError, InvalidSql, unknown
 
-from .rules.lowering import Lowering
 from .place import span
+from .rules.lowering import Lowering
 from .scope import Relation, Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from headrace.source import Source
 
     from .place import Text
@@ -63,8 +64,8 @@ class Reader:
         if where is None:
             return Scope(relations, set())
         if len(relations) > 1:
-            text = "WHERE with several sources does not say whose events it filters: filter in FROM, (SELECT * FROM source WHERE ...) AS name"
-            raise self.text.located(InvalidSql(text), where)
+            problem = "WHERE with several sources does not say whose events it filters"
+            raise self.text.located(InvalidSql(problem + ": filter in FROM, (SELECT * FROM source WHERE ...) AS name"), where)  # noqa: S608   # an error
         return Scope([self._filtered(relations[0], where)], set())
 
     def _relation(self, node: exp.Expr, known: Mapping[str, Relation]) -> Relation:
@@ -88,7 +89,8 @@ class Reader:
         if any(value for name, value in join.args.items() if name != "this"):
             text = "JOIN is not known here: each source's events have their own features, name several with commas, FROM clicks, views"
             raise self.text.located(InvalidSql(text), join)
-        return join.this
+        joined: exp.Expr = join.this
+        return joined
 
     def _sub_query(self, select: exp.Expr, alias: str, node: exp.Expr, known: Mapping[str, Relation]) -> Relation:
         if not isinstance(select, exp.Select):

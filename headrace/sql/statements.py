@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from .place import put
 from .syntax import CreateKey, CreateTable, CreateView, Field, Option
@@ -25,7 +25,7 @@ class Statements(Base):
     """The part of the parser that reads statements."""
 
     def _parse_statement(self) -> exp.Expr | None:
-        if not self._curr:
+        if not self._curr or self._match(TokenType.SEMICOLON):   # one that carries a comment is a statement of its own to sqlglot
             return None
         if self._curr.token_type in _QUERIES:   # what CREATE VIEW and WITH name AS (...) hold; alone it is refused later
             return self._parse_select()
@@ -100,10 +100,10 @@ class Statements(Base):
 
     def _name(self, what: str) -> exp.Expr:
         name = self._parse_id_var(any_token=True)
-        if name is None or not isinstance(name, exp.Identifier):
-            self.raise_error(f"Expecting {what}")
-        assert name is not None
-        return name
+        if isinstance(name, exp.Identifier):
+            return name
+        self.raise_error(f"Expecting {what}")
+        raise AssertionError
 
     def _literal(self, what: str) -> exp.Expr:
         """A text in quotes."""

@@ -6,67 +6,69 @@ text (`headrace.sql.place`).
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlglot import exp
 
 
 class Option(exp.Expression):
     """`name = value` inside `WITH (...)`: `this` is an identifier, `expression` a text."""
 
-    arg_types = {"this": True, "expression": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "expression": True}
 
 
 class CreateKey(exp.Expression):
     """`CREATE KEY buyer_id BIGINT [DIMENSION account]`."""
 
-    arg_types = {"this": True, "kind": True, "dimension": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "kind": True, "dimension": False}
 
 
 class Field(exp.Expression):
     """A column of a table: a name, a type, the unit of its integers or texts, and after what time a label is known."""
 
-    arg_types = {"this": True, "kind": True, "unit": False, "label": False, "known_after": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "kind": True, "unit": False, "label": False, "known_after": False}
 
 
 class CreateTable(exp.Expression):
     """`CREATE TABLE name (fields) [WITH (options)]`."""
 
-    arg_types = {"this": True, "expressions": True, "options": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": True, "options": False}
 
 
 class CreateView(exp.Expression):
     """`CREATE VIEW name [WITH (options)] AS SELECT ...`."""
 
-    arg_types = {"this": True, "options": False, "expression": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "options": False, "expression": True}
 
 
 class Request(exp.Expression):
     """`REQUEST(amount DOUBLE)`: a value that the asker brings."""
 
-    arg_types = {"this": True, "kind": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "kind": True}
 
 
 class Extract(exp.Expression):
     """`EXTRACT(HOUR FROM ts)`: `this` is an identifier, the part."""
 
-    arg_types = {"this": True, "expression": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "expression": True}
 
 
 class Over(exp.Expression):
     """A call with `OVER`: `alias` names a window of the `WINDOW` clause, `frame` is one written in place."""
 
-    arg_types = {"this": True, "alias": False, "frame": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "alias": False, "frame": False}
 
 
 class NamedWindow(exp.Expression):
     """`name AS (frame)` in the `WINDOW` clause."""
 
-    arg_types = {"this": True, "frame": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "frame": True}
 
 
 class Bound(exp.Expression):
     """One end of a standard frame: `this` is UNBOUNDED, CURRENT ROW or an expression; `side` is PRECEDING, FOLLOWING or empty."""
 
-    arg_types = {"this": True, "side": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "side": False}
 
 
 class FrameClause(exp.Expression):
@@ -76,7 +78,7 @@ class FrameClause(exp.Expression):
     (`partition`, `order`, `kind`: ROWS, RANGE or GROUPS; `start`, `end`: bounds); `exclude` (words) may end both.
     """
 
-    arg_types = {
+    arg_types: ClassVar[dict[str, bool]] = {
         "base": False,
         "ever": False,
         "last": False,
@@ -96,16 +98,16 @@ class FrameClause(exp.Expression):
 class Kind(exp.Expression):
     """A type by the name that a schema takes: `this` is a str."""
 
-    arg_types = {"this": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True}
 
 
 class Convert(exp.Expression):
     """`CAST(x AS BIGINT)`, `x::BIGINT`: `to` is a `Kind`."""
 
-    arg_types = {"this": True, "to": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "to": True}
 
 
 class Typed(exp.Expression):
     """`TIMESTAMP '2024-01-31 12:00:00'`, `DATE '2024-01-31'`: `this` is the literal, `kind` the word (str)."""
 
-    arg_types = {"this": True, "kind": True}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "kind": True}

@@ -100,7 +100,8 @@ def _key(text: Text, name: str, schema: dict[str, Any], keys: dict[str, Key], op
 def _place(node: exp.Expr, error: HeadraceError, places: dict[str, exp.Expr]) -> exp.Expr:
     """Where in the statement an error of the Source belongs: the option that its text names, the column, or the name."""
     for name, option in places.items():
-        if f"{name}=" in error.text.split(":")[0] or (name in {"keys"} and "key" in error.facts):
+        if f"{name}=" in error.text.split(":")[0] or (name == "keys" and "key" in error.facts):
             return option
     column = error.facts.get("column")
-    return next((field for field in node.expressions if field.this.name == column), node.this)
+    fields: list[exp.Expr] = [field for field in node.expressions if field.this.name == column]
+    return fields[0] if fields else node.this

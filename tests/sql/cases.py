@@ -1,7 +1,7 @@
 """The fixture files: statements, and behind each, after `-->`, what it is or how it is refused.
 
 A file is a comment line, then cases divided by blank lines. `FORMS` says what a case of each file stands for: an expression, a window, or
-whole statements.
+whole statements. `python -m tests.sql.cases` writes what is, after a text was changed on purpose; read the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import headrace as hr
 from headrace.describe import text as describe
 from headrace.errors import HeadraceError
-from headrace.forms import form
 
 if TYPE_CHECKING:
     from headrace.sql import Definitions
@@ -78,7 +77,7 @@ def outcome(case: Case) -> str:
 
 
 def shown(found: Definitions) -> str:
-    """Definitions as a fixture writes them: an expression by its text and its canonical form where the text does not say all."""
+    """Definitions as a fixture writes them; of the view around an expression, only that."""
     lines = []
     for each in found:
         if isinstance(each, hr.FeatureGroup):
@@ -87,8 +86,6 @@ def shown(found: Definitions) -> str:
                 lines.append(f"{each!r} of {', '.join(source.name for source in each.sources)} {options}")
             for name, feature in each.features.items():
                 lines.append(describe(feature.node) if each.name == "checked" else f"{name} = {describe(feature.node)}")
-                if each.name == "checked" and "--form" in lines[-1]:
-                    lines.append(form(feature.node))
         elif isinstance(each, hr.Source):
             lines.append(f"{each!r} time={each.time} keys={each.keys} unique={each.unique} topic={each.topic} domain={each.domain}")
             lines.append(f"  lateness_us={each.lateness_us} max_ahead_us={each.max_ahead_us} idle_us={each.idle_us} {each.description or ''}".rstrip())
@@ -96,3 +93,19 @@ def shown(found: Definitions) -> str:
         else:
             lines.append(repr(each))
     return "\n".join(lines)
+
+
+def rewrite(name: str) -> None:
+    """Put what is in the place of what was expected."""
+    path = FOLDER / f"{name}.sql"
+    blocks = [path.read_text().split("\n\n")[0].strip("\n")]
+    for case in read(name):
+        lines = [f"--> {line}".rstrip() for line in outcome(case).split("\n")]
+        blocks.append("\n".join([case.sql, *lines]))
+    path.write_text("\n\n".join(blocks) + "\n")
+
+
+if __name__ == "__main__":
+    for kind in FORMS:
+        rewrite(kind)
+        rewrite(f"{kind}_invalid")

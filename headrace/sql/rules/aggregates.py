@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 NAMES = {
     "count": "count", "sum": "sum", "avg": "mean", "mean": "mean", "min": "min", "max": "max",
     "variance": "var", "var_samp": "var", "var": "var", "stddev": "std", "stddev_samp": "std", "std": "std", "stdev": "std",
-    "first": "first", "first_value": "first", "last": "last", "last_value": "last", "n_unique": "n_unique", "last_n": "last_n", "lag": "lag",
+    "first": "first", "first_value": "first", "last": "last", "last_value": "last", "last_n": "last_n", "lag": "lag",
+    "n_unique": "n_unique",
     "decayed_sum": "decay_sum", "decayed_count": "decay_count", "time_since_last": "time_since_last",
 }  # fmt: skip
 """Every name of an aggregate in SQL, in lower case, to its kind."""
@@ -58,21 +59,23 @@ def aggregate(lowering: Lowering, node: exp.Expr) -> Expression:
     if lowering.inside:
         raise NestedAggregate(f"{name} inside {lowering.inside}: an aggregate reads events, and other aggregates are not in them")
     if lowering.row_level:
-        raise NestedAggregate(f"{name} in WHERE or in a sub-query, which are computed from one event alone: aggregates stand in the view's own SELECT")
+        text = f"{name} in WHERE or in a sub-query, which are computed from one event alone: aggregates stand in the view's own SELECT"
+        raise NestedAggregate(text)
     if parts.ignore_nulls and not (parts.kind in KINDS and KINDS[parts.kind].ignores_nulls):
         raise InvalidSql(f"{name} takes no IGNORE NULLS: it passes over nulls already")
     found = _open(lowering, parts)
     if parts.over is None:
         if parts.kind in _WITHOUT_WINDOW:
             return found
-        raise OpenAggregate(f"{name} has no window: write {name}(...) OVER (LAST '7 days'), OVER (LAST 100 ROWS) or OVER (EVER)", aggregate=parts.kind)
+        text = f"{name} has no window: write {name}(...) OVER (LAST '7 days'), OVER (LAST 100 ROWS) or OVER (EVER)"
+        raise OpenAggregate(text, aggregate=parts.kind)
     if parts.kind in _FADES:
         raise InvalidWindow(f"{name} fades by its half-life and takes no window: leave OVER out")
     source = found.sources[0] if found.sources else lowering.scope.only(name).source
     window = window_of(lowering, parts.over, source)
     if window.rows is not None and parts.where is not None:
-        text = "ROWS together with FILTER: SQL filters after it has counted the rows; filter before, FROM (SELECT * FROM source WHERE ...) AS name"
-        raise lowering.refuse(InvalidWindow(text), parts.where)
+        way = "filter before, FROM (SELECT * FROM source WHERE ...) AS name"
+        raise lowering.refuse(InvalidWindow(f"ROWS together with FILTER: SQL filters after it has counted the rows; {way}"), parts.where)
     return found.over(window)
 
 
@@ -162,7 +165,8 @@ def _source(lowering: Lowering, parts: _Parts) -> tuple[Source, list[exp.Expr]]:
     if isinstance(first, exp.Column) and not first.table and isinstance(first.this, exp.Identifier):
         return lowering.scope.relation(first.this, lowering).source, parts.arguments[1:]
     rest = parts.arguments[1:] if isinstance(first, exp.Star) else parts.arguments
-    return lowering.scope.only(f"{name}({'*' if parts.kind == 'count' else ''})", f"{name}({{}}{'.*' if parts.kind == 'count' else ''})").source, rest
+    star, of_one = ("*", ".*") if parts.kind == "count" else ("", "")
+    return lowering.scope.only(f"{name}({star})", f"{name}({{}}{of_one})").source, rest
 
 
 def _expect(parts: _Parts, rest: list[exp.Expr], count: int, example: str) -> None:

@@ -28,7 +28,7 @@ PARTS = {
 """The parts of EXTRACT."""
 
 _COUNTED_OTHERWISE = {
-    "DOW": "from Sunday", "DAYOFWEEK": "from Sunday, or from 1", "ISODOW": "from 1", "MILLISECOND": "the seconds within", "MICROSECOND": "the seconds within",
+    "DOW": "from Sunday", "DAYOFWEEK": "from Sunday, or from 1", "ISODOW": "from 1",
     "WEEK": "weeks by ISO 8601", "QUARTER": "quarters", "CENTURY": "centuries", "DECADE": "decades",
 }  # fmt: skip
 

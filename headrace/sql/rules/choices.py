@@ -65,11 +65,11 @@ def like(lowering: Lowering, node: exp.Expr) -> Expression:
     return ~found if node.args.get("negate") else found
 
 
-def ilike(lowering: Lowering, node: exp.Expr) -> Expression:
+def ilike(_: Lowering, __: exp.Expr) -> Expression:
     """`x ILIKE 'a%'`: refused, with the way to write it."""
     raise InvalidSql("ILIKE is not known here: write LOWER(x) LIKE 'a%'")
 
 
-def distinct_from(lowering: Lowering, node: exp.Expr) -> Expression:
+def distinct_from(_: Lowering, __: exp.Expr) -> Expression:
     """`x IS [NOT] DISTINCT FROM y`: refused, with the way to write it."""
     raise InvalidSql("IS DISTINCT FROM is not known here: compare, and say with COALESCE(x = y, FALSE) what null means")

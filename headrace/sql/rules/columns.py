@@ -20,7 +20,8 @@ def column(lowering: Lowering, node: exp.Expr) -> Expression:
     """`price`, `clicks.price`, `user.address.city`: a source's name first, then a column, then fields."""
     if isinstance(node.this, exp.Star):
         raise InvalidSql("* stands only in COUNT(*), in COUNT(source.*) and in a sub-query: name the columns")
-    return lowering.scope.column([part for part in (node.args.get(name) for name in ("catalog", "db", "table", "this")) if part is not None])
+    parts = [node.args.get(name) for name in ("catalog", "db", "table", "this")]
+    return lowering.scope.column([part for part in parts if part is not None])
 
 
 def star(_: Lowering, __: exp.Expr) -> Expression:

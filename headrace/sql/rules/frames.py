@@ -19,11 +19,14 @@ from headrace.windows import Window, window
 from .literals import number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headrace.plan.model import Exclude
     from headrace.source import Source
     from headrace.sql.rules.lowering import Lowering
     from headrace.sql.syntax import Bound, FrameClause
 
-_EXCLUDES = {"CURRENT ROW": "row", "ROW": "row", "GROUP": "instant", "INSTANT": "instant", "NO OTHERS": ""}
+_EXCLUDES: dict[str, Exclude] = {"CURRENT ROW": "row", "ROW": "row", "GROUP": "instant", "INSTANT": "instant", "NO OTHERS": ""}
 _CLOSED = ("right", "left", "both", "none")
 _PAST = "features see the past only: end it at CURRENT ROW"
 
@@ -31,11 +34,12 @@ _PAST = "features see the past only: end it at CURRENT ROW"
 def window_of(lowering: Lowering, over: exp.Expr, source: Source) -> Window:
     """The window of `OVER name` or `OVER (...)` of an aggregate of `source`."""
     alias = over.args.get("alias")
-    clause = over.args.get("frame") if alias is None else _named(lowering, alias)
+    clause: FrameClause = over.args["frame"] if alias is None else _named(lowering, alias)
     base = clause.args.get("base")
     if base is not None:
         if any(clause.args.get(name) for name in clause.arg_types if name != "base"):
-            raise lowering.refuse(InvalidSql("a named window cannot be changed where it is used: write its frame out, or name another window"), clause)
+            text = "a named window cannot be changed where it is used: write its frame out, or name another window"
+            raise lowering.refuse(InvalidSql(text), clause)
         clause = _named(lowering, base)
     try:
         return _window(lowering, clause, source)
@@ -53,7 +57,7 @@ def _named(lowering: Lowering, alias: exp.Expr) -> FrameClause:
 
 
 def _window(lowering: Lowering, clause: FrameClause, source: Source) -> Window:
-    said = clause.args.get
+    said: Callable[[str], Any] = clause.args.get
     exclude = _exclude(lowering, said("exclude"))
     if said("ever") or said("last") is not None:
         options: dict[str, Any] = {"exclude": exclude or None}
@@ -75,8 +79,8 @@ def _window(lowering: Lowering, clause: FrameClause, source: Source) -> Window:
     return _standard(lowering, clause, source, exclude)
 
 
-def _standard(lowering: Lowering, clause: FrameClause, source: Source, exclude: str) -> Window:
-    said = clause.args.get
+def _standard(lowering: Lowering, clause: FrameClause, source: Source, exclude: Exclude) -> Window:
+    said: Callable[[str], Any] = clause.args.get
     _check_partition(lowering, clause, source)
     kind = said("kind")
     if kind is None:
@@ -96,32 +100,33 @@ def _standard(lowering: Lowering, clause: FrameClause, source: Source, exclude: 
     return (_by_rows if kind.name == "ROWS" else _by_time)(lowering, start, end, exclude)
 
 
-def _by_time(lowering: Lowering, start: Bound, end: Bound | None, exclude: str) -> Window:
+def _by_time(lowering: Lowering, start: Bound, end: Bound | None, exclude: Exclude) -> Window:
     delay_us = 0 if end is None or end.this == "CURRENT ROW" else _preceding_us(lowering, end)
     if start.this == "UNBOUNDED":
         return window("ever", delay=timedelta(microseconds=delay_us), exclude=exclude or None)
     size_us = (0 if start.this == "CURRENT ROW" else _preceding_us(lowering, start)) - delay_us
     if size_us <= 0:
-        text = "the frame has no length: it begins where it ends, or later; for the current row alone write ROWS BETWEEN CURRENT ROW AND CURRENT ROW"
-        raise InvalidWindow(text, size_us=size_us)
+        way = "for the current row alone write ROWS BETWEEN CURRENT ROW AND CURRENT ROW"
+        raise InvalidWindow(f"the frame has no length: it begins where it ends, or later; {way}", size_us=size_us)
     size, delay = timedelta(microseconds=size_us), timedelta(microseconds=delay_us)
-    return window(size, closed="both", delay=delay, exclude=exclude or None)   # type: ignore[arg-type]   # checked by _exclude
+    return window(size, closed="both", delay=delay, exclude=exclude or None)
 
 
-def _by_rows(lowering: Lowering, start: Bound, end: Bound | None, exclude: str) -> Window:
+def _by_rows(lowering: Lowering, start: Bound, end: Bound | None, exclude: Exclude) -> Window:
     skipped = 0 if end is None or end.this == "CURRENT ROW" else _count(lowering, end.this)
     if skipped > 1:
-        text = f"a frame that ends {skipped} rows before the current one is not kept: end it at CURRENT ROW or at 1 PRECEDING, or use LAG(x, n) or DELAY"
-        raise lowering.refuse(InvalidWindow(text), end)
+        way = "end it at CURRENT ROW or at 1 PRECEDING, or use LAG(x, n) or DELAY"
+        raise lowering.refuse(InvalidWindow(f"a frame that ends {skipped} rows before the current one is not kept: {way}"), end)
     if skipped and exclude:
         raise lowering.refuse(InvalidWindow("EXCLUDE together with a frame that ends before the current row: leave one of them out"), end)
-    exclude = "row" if skipped else exclude
+    if skipped:
+        exclude = "row"
     if start.this == "UNBOUNDED":
-        return window("ever", exclude=exclude or None)   # type: ignore[arg-type]   # checked by _exclude
+        return window("ever", exclude=exclude or None)
     before = 0 if start.this == "CURRENT ROW" else _count(lowering, start.this)
     if before < skipped:
         raise InvalidWindow("the frame begins after its end")
-    return window(rows=before + 1, exclude=exclude or None)   # type: ignore[arg-type]   # checked by _exclude
+    return window(rows=before + 1, exclude=exclude or None)
 
 
 def _check_partition(lowering: Lowering, clause: FrameClause, source: Source) -> None:
@@ -131,8 +136,8 @@ def _check_partition(lowering: Lowering, clause: FrameClause, source: Source) ->
         wanted = source.key_columns(lowering.keys)
         found = [lowering.lower(each).node.name for each in partition]
         if sorted(found) != sorted(wanted):
-            text = f"PARTITION BY {', '.join(found)}: the group's key is {', '.join(wanted)} in source '{source.name}', and every window is of one entity"
-            raise lowering.refuse(InvalidWindow(text), partition[0])
+            text = f"PARTITION BY {', '.join(found)}: the group's key is {', '.join(wanted)} in source '{source.name}'"
+            raise lowering.refuse(InvalidWindow(f"{text}, and every window is of one entity"), partition[0])
     if order is not None:
         first = order.expressions[0]
         node = lowering.lower(first.this).node
@@ -144,7 +149,8 @@ def _check_partition(lowering: Lowering, clause: FrameClause, source: Source) ->
 def _preceding_us(lowering: Lowering, bound: Bound) -> int:
     if isinstance(bound.this, exp.Expr) and isinstance(bound.this, Typed) and bound.this.args["kind"] == "INTERVAL":
         return parse_duration(bound.this.this.name, "the bound of a frame")
-    raise lowering.refuse(InvalidWindow("RANGE takes a length of time: INTERVAL '7 days' PRECEDING; for a number of rows write ROWS"), bound)
+    text = "RANGE takes a length of time: INTERVAL '7 days' PRECEDING; for a number of rows write ROWS"
+    raise lowering.refuse(InvalidWindow(text), bound)
 
 
 def _length(lowering: Lowering, node: exp.Expr, what: str) -> str:
@@ -166,7 +172,7 @@ def _count(lowering: Lowering, node: Any) -> int:
     return found
 
 
-def _exclude(lowering: Lowering, node: exp.Expr | None) -> str:
+def _exclude(lowering: Lowering, node: exp.Expr | None) -> Exclude:
     if node is None:
         return ""
     if node.name == "TIES":

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
 from headrace.durations import parse_duration
 from headrace.errors import InvalidSql
 from headrace.expressions import Expression, as_expression
 
 if TYPE_CHECKING:
+    from sqlglot import exp
+
     from headrace.sql.rules.lowering import Lowering
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Lowering:
     """What the rules need to know: the text, the names in reach, the named windows, the group's key.
 
-    `row_level`: aggregates are refused, because a sub-query computes one row from one event; `inside` is the aggregate whose parts are read.
+    `row_level`: aggregates are refused, because a sub-query computes one row from one event; `inside`: the aggregate that is being read.
     """
 
     text: Text
@@ -44,7 +44,7 @@ class Lowering:
         rule = RULES.get(type(node))
         try:
             if rule is None:
-                raise InvalidSql(f"{_word(node)} is not known here: a feature is made of columns, literals, operators, CASE, CAST, functions and aggregates")
+                raise InvalidSql(f"{_word(node)} is not known here: a feature is made of {_MADE_OF}")
             return rule(self, node)
         except HeadraceError as error:
             raise self.text.located(error, node) from None
@@ -63,6 +63,7 @@ class Lowering:
         return self.text.located(error, node)
 
 
+_MADE_OF = "columns, literals, operators, CASE, CAST, functions and aggregates"
 Rule: TypeAlias = Callable[[Lowering, exp.Expr], Expression]
 
 

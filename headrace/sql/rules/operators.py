@@ -35,8 +35,8 @@ def binary(lowering: Lowering, node: exp.Expr) -> Expression:
 
 
 def negation(lowering: Lowering, node: exp.Expr) -> Expression:
-    """`-x`; a number with its sign is one literal."""
-    if isinstance(node.this, exp.Literal) and not node.this.is_string:
+    """`-x`; the least int64 is a literal only with its sign."""
+    if isinstance(node.this, exp.Literal) and not node.this.is_string and number(node.this) != 0:
         return as_expression(-number(node.this))
     return -lowering.lower(node.this)
 

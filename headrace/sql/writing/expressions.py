@@ -7,7 +7,7 @@ It promises a text that is read as the same tree, with parentheses only where th
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from sqlglot import exp
 
@@ -76,10 +76,8 @@ def _literal(node: exp.Expression, _: Naming) -> tuple[str, int]:
 
 
 def _negative(node: exp.Expression, naming: Naming) -> tuple[str, int]:
-    """A zero with its sign would be read as one literal, and so would a sign before a number that has one."""
-    inner = node.this
-    zero = isinstance(inner, exp.Literal) and not inner.is_string and float(inner.this) == 0
-    return f"-({_text(inner, naming)[0]})" if zero else f"-{_inside(inner, _ATOM, naming)}", 8
+    """Two signs in a row would begin a comment."""
+    return f"-{_inside(node.this, _ATOM, naming)}", 8
 
 
 def _not(node: exp.Expression, naming: Naming) -> tuple[str, int]:
@@ -99,7 +97,11 @@ def _case(node: exp.Expression, naming: Naming) -> tuple[str, int]:
 
 
 def _column(node: exp.Expression, naming: Naming) -> tuple[str, int]:
-    return naming.column(node.table, node.name, nested=False), _ATOM
+    return naming.column(node.text("table"), node.name, nested=False), _ATOM
+
+
+def _aggregate(node: exp.Expression, naming: Naming) -> tuple[str, int]:
+    return naming.aggregate(cast("tree.Aggregate", node)), _ATOM
 
 
 def _dot(node: exp.Expression, naming: Naming) -> tuple[str, int]:
@@ -120,7 +122,8 @@ def _call(node: exp.Expression, naming: Naming) -> tuple[str, int]:
     name, arguments = str(node.this), node.expressions
     if name == "seconds" and isinstance(arguments[0], exp.Sub):
         asked, newest = arguments[0].this, arguments[0].expression
-        if isinstance(asked, tree.Call) and asked.this == "now" and isinstance(newest, tree.Aggregate) and newest.args["kind"] == "last_time":
+        of_now = isinstance(asked, tree.Call) and asked.this == "now"
+        if of_now and isinstance(newest, tree.Aggregate) and newest.args["kind"] == "last_time":
             return naming.time_since_last(newest), _ATOM
     if name == "struct":
         pairs = zip(arguments[::2], arguments[1::2], strict=True)
@@ -165,5 +168,5 @@ _RULES: dict[type[exp.Expression], Callable[[exp.Expression, Naming], tuple[str,
     tree.CastTo: _cast,
     tree.Call: _call,
     tree.RequestColumn: _request,
-    tree.Aggregate: lambda node, naming: (naming.aggregate(node), _ATOM),
+    tree.Aggregate: _aggregate,
 }

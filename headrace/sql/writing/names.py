@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 
 from sqlglot.errors import TokenError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from headrace.durations import UNITS_US
 from headrace.sql.kinds import quoted
 
-_OURS = {"LAST", "EVER", "REQUEST", "EXTRACT", "CAST", "TRY_CAST", "CASE", "INTERVAL", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "IGNORE", "RESPECT", "START", "LABEL"}
+_OURS = {
+    "LAST", "EVER", "REQUEST", "EXTRACT", "CAST", "TRY_CAST", "CASE", "INTERVAL", "DATE", "TIMESTAMP", "TIMESTAMPTZ", "IGNORE",
+    "RESPECT", "START", "LABEL", "ORDER", "GROUP", "PARTITION", "BY", "USER", "DEFAULT",
+}  # fmt: skip
 _WORDS = (("d", "day"), ("h", "hour"), ("m", "minute"), ("s", "second"), ("ms", "millisecond"), ("us", "microsecond"))
 
 

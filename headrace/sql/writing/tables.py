@@ -37,7 +37,8 @@ def create_table(source: Source) -> str:
     for name, value in (("lateness", source.lateness_us), ("max_ahead", source.max_ahead_us), ("idle", source.idle_us)):
         options += [] if value == _DEFAULTS[name] else [f"{name} = {string(duration(value))}"]
     options += [] if source.topic == source.name else [f"topic = {string(source.topic)}"]
-    options += [f"{name} = {string(value)}" for name, value in (("domain", source.domain), ("description", source.description)) if value is not None]
+    told = (("domain", source.domain), ("description", source.description))
+    options += [f"{name} = {string(value)}" for name, value in told if value is not None]
     fields = ",\n".join(f"    {_field(field)}" for field in source.fields)
     return f"CREATE TABLE {identifier(source.name)} (\n{fields}\n) WITH ({', '.join(options)});\n"
 

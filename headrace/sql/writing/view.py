@@ -15,7 +15,6 @@ from sqlglot import exp
 from headrace.durations import format_duration
 from headrace.forms import form
 from headrace.tree import Aggregate
-from headrace.sql.kinds import quoted
 
 from .expressions import expression
 from .names import duration, identifier, string
@@ -24,8 +23,6 @@ from .windows import call, frame, is_plain_ever
 if TYPE_CHECKING:
     from headrace.groups import FeatureGroup
     from headrace.tree import Frame
-
-_WIDTH = 100
 
 
 class ViewNames:
@@ -42,8 +39,8 @@ class ViewNames:
                     self._view(each, taken)
                 elif isinstance(each, Aggregate):
                     read[each.args["source"]] = None
-                elif not _inside_aggregate(each):
-                    read[each.table] = None
+                elif each.find_ancestor(Aggregate) is None:
+                    read[each.text("table")] = None
         self.sources = [source.name for source in group.sources if source.name in read]
         self.windows = self._named_windows(taken)
         self._inside: str | None = None
@@ -53,7 +50,8 @@ class ViewNames:
         found = [identifier(name) for name in self.sources]
         for name, source, where in self._views.values():
             self._inside = ""
-            found.append(f"(SELECT * FROM {identifier(source)} WHERE {expression(where, self)}) AS {identifier(name)}")
+            query = f"SELECT * FROM {identifier(source)} WHERE {expression(where, self)}"  # noqa: S608   # read by parse, by no database
+            found.append(f"({query}) AS {identifier(name)}")
         self._inside = None
         return found
 
@@ -124,8 +122,9 @@ def create_view(group: FeatureGroup) -> str:
     names = ViewNames(group)
     options = [f"key = {string(', '.join(key.name for key in group.keys))}"]
     options += [] if group.refresh_us == 60_000_000 else [f"refresh = {string(duration(group.refresh_us))}"]
-    options += [f"{name} = {string(value)}" for name, value in (("domain", group.domain), ("description", group.description)) if value is not None]
-    features = [_feature(name, expression(each.node, names)) for name, each in group.features.items()]
+    told = (("domain", group.domain), ("description", group.description))
+    options += [f"{name} = {string(value)}" for name, value in told if value is not None]
+    features = [_feature(name, each.node, names) for name, each in group.features.items()]
     lines = [f"CREATE VIEW {identifier(group.name)} WITH ({', '.join(options)}) AS", "SELECT"]
     lines += [f"    {feature}{',' if at < len(features) - 1 else ''}" for at, feature in enumerate(features)]
     lines += ["FROM " + ",\n     ".join(names.relations())]
@@ -134,17 +133,14 @@ def create_view(group: FeatureGroup) -> str:
     return "\n".join(lines) + ";\n"
 
 
-def _feature(name: str, written: str) -> str:
-    return written if written in {name, quoted(name)} else f"{written} AS {identifier(name)}"
+def _feature(name: str, node: exp.Expression, names: ViewNames) -> str:
+    written = expression(node, names)
+    return written if isinstance(node, exp.Column) and node.name == name else f"{written} AS {identifier(name)}"
 
 
 def _needs_view(node: Aggregate) -> bool:
     over = node.args.get("frame")
     return node.args.get("where") is not None and over is not None and over.args.get("rows") is not None
-
-
-def _inside_aggregate(column: exp.Column) -> bool:
-    return column.find_ancestor(Aggregate) is not None
 
 
 def _mark(node: Aggregate) -> str:

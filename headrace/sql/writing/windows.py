@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .names import duration, string
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from headrace.tree import Aggregate, Frame
 
 WORDS = {"mean": "AVG", "std": "STDDEV", "var": "VARIANCE", "decay_sum": "DECAYED_SUM", "decay_count": "DECAYED_COUNT"}
@@ -15,7 +17,7 @@ WORDS = {"mean": "AVG", "std": "STDDEV", "var": "VARIANCE", "decay_sum": "DECAYE
 
 def frame(node: Frame) -> str:
     """What stands in the parentheses of OVER."""
-    said = node.args.get
+    said: Callable[[str], Any] = node.args.get
     size_us, rows = said("size_us"), said("rows")
     if size_us is not None:
         parts = [f"LAST {string(duration(size_us))}"] + ([] if rows is None else [f"ROWS {rows}"])
@@ -33,8 +35,9 @@ def is_plain_ever(node: Frame) -> bool:
 
 
 def call(node: Aggregate, value: str | None, rows_of: str) -> str:
-    """The call without FILTER and OVER; `value` is the input's text, `rows_of` how all events of its source are written (`clicks.*`, `*`)."""
-    kind, said = node.args["kind"], node.args.get
+    """The call without FILTER and OVER; `value` is the input's text, `rows_of` all events of its source (`clicks.*`, `*`)."""
+    said: Callable[[str], Any] = node.args.get
+    kind = said("kind")
     if kind == "n_unique":
         return f"COUNT(DISTINCT {value})"
     if kind == "count":
