@@ -83,8 +83,9 @@ class KeyRollup:
         source = np.full(n, -2, np.int64)
         time, arrival = np.zeros(n, np.int64), np.full(n, facts.tick + 1, np.int64)
         early = np.zeros(n, np.uint8)
-        passed = np.full((groups, n), t.MIN64, np.int64)
-        values = np.zeros((max([1, *(len(s) for s in layout.slots.values())]), n), np.int64)
+        passed = np.full((groups, n), t.MIN64, np.int64) if facts.clocks or layout.mode != t.EVENTS else np.empty((groups, n), np.int64)
+        # what a row's source does not bring is read by no track of it
+        values = np.empty((max([1, *(len(s) for s in layout.slots.values())]), n), np.int64)
         nulls = np.zeros(values.shape, np.uint8)
         passes = np.zeros((max([1, *(len(s) for s in layout.filters.values())]), n), np.uint8)
         if merged.n:

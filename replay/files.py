@@ -6,6 +6,7 @@ call again goes on where it was stopped. It relies on `replay.run` for the flow 
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time as clock
@@ -89,7 +90,7 @@ def replay_files(
         InvalidValue: nothing to write to, or a folder that holds something else.
         Stopped: interrupted; the same call goes on behind the last checkpoint.
     """
-    options = options or Options()
+    options = options or Options(workers=default_workers())
     if out is None and not online:
         raise InvalidValue("a replay writes somewhere: give --out DIR, --online, or both")
     if spine is not None and time is None:
@@ -116,6 +117,12 @@ def replay_files(
         job = Job(str(repository.path), repository.config.env, names, mode, bounds, None, time, before, str(out), stores, options)
         summary = _work(job, repository, targets, table, processes, progress, begun)
     return summary
+
+
+def default_workers() -> int:
+    """Threads of one process that share the shards: the cores this process may use, four at the most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, cores))
 
 
 def _work(
