@@ -132,10 +132,9 @@ def load_config(
         _check(dict(overrides), "the command line", "")
         tables = merged(tables, overrides)
     settled = _secrets(tables, Path(folder), variables, where, "")
-    try:
-        config = msgspec.convert({**settled, "folder": str(folder), "env": env}, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {_retold(error)}", path=where) from None
+    rooms = {name: _made(settled.get(name, {}), room, name, where) for name, room in _ROOMS.items()}
+    stores = {name: _made(table, Store, f"stores.{name}", where) for name, table in settled.get("stores", {}).items()}
+    config = Config(folder=str(folder), env=env, stores=stores, **rooms)
     for name in config.online.stores:
         if name not in config.stores:
             known = f"; there are: {', '.join(config.stores)}" if config.stores else "; there is no [stores.NAME] at all"
@@ -262,9 +261,11 @@ def _kind(value: Any) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _retold(error: msgspec.ValidationError) -> str:
-    """The message of msgspec in our form: the key in front."""
-    reason, _, place = str(error).partition(" - at `$.")
-    key = place.rstrip("`")
-    told = reason[:1].lower() + reason[1:]
-    return f"{key}: {told}" if key else told
+def _made(table: Any, struct: Any, at: str, where: str) -> Any:
+    """A table as its struct; the error has the whole key in front."""
+    try:
+        return msgspec.convert(table, struct)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        told = reason[:1].lower() + reason[1:]
+        raise ConfigError(f"{where}: {at}{place.rstrip('`')}: {told}", path=where, key=at) from None
