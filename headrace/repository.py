@@ -99,7 +99,7 @@ class Repository:
         self.sources: Named[Source] = Named("source", where)
         self.groups: Named[FeatureGroup] = Named("group", where)
         self.services: Named[FeatureService] = Named("service", where)
-        self._keys: dict[str, Key] = {}
+        self.keys: Named[Key] = Named("Key", where)
         self._read_python()
         self._read_sql()
         for name in self.services.names:
@@ -160,7 +160,8 @@ class Repository:
             # whatever a user's file raises while it runs is told with its place, the end of a script among it
             except (Exception, SystemExit) as error:
                 name, line = self._place(error, file)
-                what = "it ends the program" if isinstance(error, SystemExit) else f"{type(error).__name__}: {error}"
+                told = str(error).replace(f"{modules.package}.", "")
+                what = "it ends the program" if isinstance(error, SystemExit) else f"{type(error).__name__}: {told}"
                 raise RepositoryError(f"{name}, line {line}: {what}", file=name, line=line) from error
         # in this order a definition is met first in the file that makes it, then in those that import it
         for module in modules.finished:
@@ -184,7 +185,7 @@ class Repository:
     def _read_statements(self, file: Path) -> None:
         from headrace.sql import parse
 
-        known = [*self._keys.values(), *self.sources, *self.groups]
+        known = [*self.keys, *self.sources, *self.groups]
         for definition in parse(file.read_text(encoding="utf-8"), file=file.name, known=known):
             self._take(definition, file.name)
 
@@ -204,10 +205,7 @@ class Repository:
             for group in value.groups:
                 self._take(group, file)
         elif isinstance(value, Key):
-            standing = self._keys.setdefault(value.name, value)
-            if standing != value:
-                text = f"Key '{value.name}' is {standing!r} elsewhere and {value!r} in {file}; rename one of them"
-                raise RepositoryError(text, name=value.name, files=[file])
+            self.keys.add(value.name, value, file, equal_is_same=True)
         elif isinstance(value, list | tuple) and not depth:
             for each in value:
                 self._take(each, file, 1)
