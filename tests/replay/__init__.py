@@ -1,0 +1,1 @@
+"""Tests of replays: into tables, files and stores."""
