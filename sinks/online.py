@@ -1,7 +1,7 @@
 """The contract of an online store: the newest step of every entity, for whoever asks.
 
 A store keeps one step for each (table, entity); a table is one version of a group, told apart by the group's digest, so that a changed
-definition fills a table of its own beside the running one. It promises that a step never replaces a newer one, newer by (arrival, n):
+definition fills a table of its own beside the running one. It promises that a step never replaces a newer one, newer by (arrival, n, time):
 writes may come twice, late, and from several writers. How a value is finished at the asker's instant is left to the caller, how bytes lie
 to each store.
 """

@@ -1,9 +1,9 @@
 """Steps as bytes: the record of one entity, for stores that keep bytes by key.
 
     key     msgpack of the key columns' values, each as an integer, text, bytes or bool
-    record  version (1 byte), arrival + 2^63 and n (8 bytes each, the largest first), msgpack of [time, values…]
+    record  version (1 byte), arrival + 2^63, n, time + 2^63 (8 bytes each, the largest first), msgpack of [values…]
 
-The first 17 bytes of two records of one version compare as their steps do. Times are microseconds. It promises that decoding gives back
+The first 25 bytes of two records of one version compare as their steps do. Times are microseconds. It promises that decoding gives back
 what was encoded, bit for bit; `VERSION` changes with any of this and makes older records unreadable.
 """
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from sinks.online import StepTable
 
 VERSION = 1
-HEAD_BYTES = 17
+HEAD_BYTES = 25
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder().decode
-_HEAD = np.dtype([("version", "u1"), ("arrival", ">u8"), ("n", ">u8")])
+_HEAD = np.dtype([("version", "u1"), ("arrival", ">u8"), ("n", ">u8"), ("time", ">u8")])
+_SIGN = np.uint64(1 << 63)
 _is = pa.types
 _pa: Any = pa
 
@@ -45,8 +46,7 @@ def decode_keys(table: StepTable, keys: Sequence[bytes]) -> list[Any]:
 
 def newest_rows(batch: pa.RecordBatch, keys: list[bytes]) -> dict[bytes, int]:
     """The row of each key's newest step in the batch; of equal ones the last."""
-    arrivals, counts = _int64(batch.column(ARRIVAL)), _int64(batch.column(N))
-    order = np.lexsort((counts, arrivals)).tolist()
+    order = np.lexsort([_int64(batch.column(name)) for name in (TIME, N, ARRIVAL)]).tolist()
     return dict(zip([keys[row] for row in order], order, strict=True))
 
 
@@ -54,11 +54,12 @@ def encode_records(table: StepTable, batch: pa.RecordBatch) -> list[bytes]:
     """The record of every row."""
     heads = np.empty(batch.num_rows, _HEAD)
     heads["version"] = VERSION
-    heads["arrival"] = _int64(batch.column(ARRIVAL)).view(np.uint64) ^ np.uint64(1 << 63)
+    heads["arrival"] = _int64(batch.column(ARRIVAL)).view(np.uint64) ^ _SIGN
     heads["n"] = _int64(batch.column(N))
+    heads["time"] = _int64(batch.column(TIME)).view(np.uint64) ^ _SIGN
     head = heads.tobytes()
-    columns = [_int64(batch.column(TIME)).tolist(), *(_plain(batch.column(field.name), field.type) for field in table.values)]
-    rows = zip(*columns, strict=True)
+    columns = [_plain(batch.column(field.name), field.type) for field in table.values]
+    rows = zip(*columns, strict=True) if columns else [()] * batch.num_rows
     return [head[at : at + HEAD_BYTES] + _ENCODE(row) for at, row in zip(range(0, len(head), HEAD_BYTES), rows, strict=True)]
 
 
@@ -66,17 +67,16 @@ def decode_records(table: StepTable, records: Sequence[bytes | None]) -> list[An
     """The columns `_time`, `_arrival`, `_n` and the values of records; all null where there is none."""
     there = np.array([record is not None for record in records], bool)
     heads = np.frombuffer(b"".join(bytes(record[:HEAD_BYTES]) if record is not None else bytes(HEAD_BYTES) for record in records), _HEAD)
-    arrivals = (heads["arrival"].astype(np.uint64) ^ np.uint64(1 << 63)).view(np.int64)
-    nothing = [None] * (1 + len(table.values))
+    times, arrivals = ((heads[name].astype(np.uint64) ^ _SIGN).view(np.int64) for name in ("time", "arrival"))
+    nothing = [None] * len(table.values)
     rows = [nothing if record is None else _DECODE(memoryview(record)[HEAD_BYTES:]) for record in records]
-    schema = table.schema
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(nothing)
     found = [
-        _array(columns[0], schema.field(TIME).type),
-        _pa.array(arrivals, mask=~there).cast(schema.field(ARRIVAL).type),
+        _pa.array(times, mask=~there).cast(table.schema.field(TIME).type),
+        _pa.array(arrivals, mask=~there).cast(table.schema.field(ARRIVAL).type),
         _pa.array(heads["n"].astype(np.int64), mask=~there),
     ]
-    return found + [_array(columns[at], field.type) for at, field in enumerate(table.values, start=1)]
+    return found + [_array(columns[at], field.type) for at, field in enumerate(table.values)]
 
 
 def is_readable(record: bytes) -> bool:
