@@ -1,0 +1,58 @@
+"""The work of the replay benchmark: events, and what each engine has to write.
+
+`rows` events of `keys` keys (zipf, exponent 1.2), a float64 each, no two events at one instant, over 30 days; for each event one row with its key,
+time, and count, sum, max over exactly the last hour, day and week of its key, itself included. Parquet in, Parquet out, lz4 on both sides.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+WINDOWS = {"1h": 3_600_000_000, "1d": 86_400_000_000, "7d": 604_800_000_000}
+DAYS = 30
+START_US = 1_704_067_200_000_000
+COLUMNS = ["k", "time", *(f"{name}_{window}" for name in ("n", "s", "m") for window in WINDOWS)]
+
+
+def make_events(path: Path, rows: int, keys: int, *, even: bool = False, seed: int = 7) -> None:
+    """Write the events, sorted by time; `even` spreads them evenly over the keys."""
+    rng = np.random.default_rng(seed)
+    key = rng.integers(0, keys, rows) if even else rng.zipf(1.2, rows) % keys
+    spread = DAYS * WINDOWS["1d"]
+    times = np.unique(rng.integers(0, spread, rows + rows // 50 + 100))[:]
+    times = np.sort(rng.choice(times, rows, replace=False)) + START_US
+    table = pa.table({
+        "k": key.astype(np.int64), "x": rng.normal(50.0, 20.0, rows), "ts": pa.array(times).cast(pa.timestamp("us", tz="UTC")),
+    })  # fmt: skip
+    pq.write_table(table, path, compression="lz4", row_group_size=131_072, use_dictionary=False)
+
+
+DEFINITIONS = '''"""The benchmark's feature repository."""
+
+import headrace as hr
+
+k = hr.Key("k", hr.Dimension("k"), "int64")
+events = hr.Source("events", schema={"k": "int64", "x": "float64", "ts": "timestamp"}, time="ts")
+windows = ["1h", "1d", "7d"]
+group = hr.FeatureGroup(
+    "group",
+    key=k,
+    features={"n": events.count().over(windows), "s": events["x"].sum().over(windows), "m": events["x"].max().over(windows)},
+)
+'''
+
+
+def make_repository(folder: Path, events: Path) -> None:
+    """A feature repository with the events loaded."""
+    from headrace.archive import load
+    from headrace.repository import Repository
+
+    folder.mkdir(parents=True)
+    (folder / "definitions.py").write_text(DEFINITIONS)
+    (folder / "headrace.toml").write_text('[project]\nname = "bench"\n')
+    repository = Repository(folder)
+    load(repository.sources["events"], [str(events)], repository.config.archive_uri)
