@@ -32,6 +32,7 @@ _CLAUSES = {
     "limit": "LIMIT is not known here: a window counts with LAST 100 ROWS",
     "offset": "OFFSET is not known here: a window ends earlier with DELAY",
     "distinct": "SELECT DISTINCT is not known here: COUNT(DISTINCT x) OVER (...) counts different values",
+    "locks": "FOR UPDATE is not known here: nothing is written by a view",
     "laterals": "LATERAL is not known here: a feature is made of columns of the sources in FROM",
 }
 _KNOWN = {"expressions", "from_", "joins", "where", "windows", "with_"}
@@ -49,6 +50,7 @@ class Reader:
         check_clauses(self.text, select)
         known = dict(views or {})
         for each in (select.args.get("with_") or exp.With()).expressions:
+            self._check_plain(each)
             known[each.alias] = self._sub_query(each.this, each.alias, each, known)
         listed = select.args.get("from_")
         if listed is None:
@@ -68,10 +70,20 @@ class Reader:
             raise self.text.located(InvalidSql(problem + ": filter in FROM, (SELECT * FROM source WHERE ...) AS name"), where)  # noqa: S608   # an error
         return Scope([self._filtered(relations[0], where)], set())
 
+    def _check_plain(self, node: exp.Expr) -> None:
+        """A name in FROM or WITH has nothing beside it but another name."""
+        alias = node.args.get("alias")
+        beside = [name for name, value in node.args.items() if value and name not in {"this", "alias", "db"}]
+        if beside or (isinstance(alias, exp.TableAlias) and alias.args.get("columns")):
+            problem = InvalidSql("in FROM stands a source or a sub-query, and AS with another name for it: nothing else")
+            raise self.text.located(problem, node)
+
     def _relation(self, node: exp.Expr, known: Mapping[str, Relation]) -> Relation:
+        if isinstance(node, exp.Table | exp.Subquery):
+            self._check_plain(node)
         if isinstance(node, exp.Subquery):
             return self._sub_query(node.this, node.alias, node, known)
-        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier) or node.args.get("joins"):
+        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
             raise self.text.located(InvalidSql("FROM takes names of sources and sub-queries in parentheses"), node)
         if node.args.get("db") is not None:
             text = f"a source has one name, without a dot before it: '{node.name}'"

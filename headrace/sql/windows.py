@@ -47,7 +47,10 @@ class Windows(Base):
         if self._match(TokenType.L_PAREN):
             this = self.expression(Over(this=this, frame=self._parse_frame()))
         else:
-            this = self.expression(Over(this=this, alias=self._parse_id_var(any_token=False)))
+            name = self._parse_id_var(any_token=False)
+            if name is None:
+                self.raise_error("Expecting ( or the name of a window")
+            this = self.expression(Over(this=this, alias=name))
         return put(this, start, self._prev.end)
 
     def _parse_named_window(self) -> exp.Expr | None:

@@ -117,7 +117,7 @@ class Rows:
         return [
             lambda: _arithmetic(x(), x(), self.draw(ARITHMETIC)),
             lambda: -self.of("number", depth),
-            lambda: getattr(x(), self.draw(NUMBER_METHODS))(),
+            lambda: _called(x(), self.draw(NUMBER_METHODS)),
             lambda: x().round(self.draw(CHANCE[7]) - 3),
             lambda: x() ** x(),
             lambda: x().fill_null(x()),
@@ -138,7 +138,7 @@ class Rows:
 
     def _int(self, depth: int) -> list[Callable[[], hr.Expression]]:
         return [
-            lambda: getattr(self.of("time", depth), self.draw(PARTS))(),
+            lambda: _called(self.of("time", depth), self.draw(PARTS)),
             lambda: self.of("text", depth).length(),
             lambda: self.of("text", depth).hash(self.draw(st.integers(1, 1000))),
             lambda: self.of("bool", depth).cast("int64"),
@@ -202,6 +202,11 @@ class Rows:
             lambda: self.of("span", depth) + self.of("span", depth),
             lambda: -self.of("span", depth) * 2,
         ]
+
+
+def _called(expression: hr.Expression, method: str) -> hr.Expression:
+    found: hr.Expression = getattr(expression, method)()
+    return found
 
 
 def _arithmetic(a: hr.Expression, b: hr.Expression, sign: str) -> hr.Expression:

@@ -51,7 +51,7 @@ def call(lowering: Lowering, node: exp.Expr) -> Expression:
         raise InvalidSql(f"{name.upper()} {REFUSED[lower]}", function=lower)
     names = [function.name for function in REGISTRY.values() if not function.internal]
     near = did_you_mean(name, [*names, *NAMES, *_SPECIAL, *USER])
-    text = f"unknown function '{name}'" + (near or f"; there are: {', '.join(sorted([*names, *USER]))}")
+    text = f"unknown function '{name}'" + (near or f"; there are: {', '.join(sorted(names))}, and those declared in Python")
     raise UnknownName(text, name=name, known=names)
 
 

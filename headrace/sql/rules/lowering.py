@@ -16,6 +16,8 @@ from headrace.errors import HeadraceError, InvalidSql, TypeMismatch
 from headrace.expressions import Expression
 from headrace.types import type_name
 
+from .refused import NODES
+
 if TYPE_CHECKING:
     from headrace.keys import Key
     from headrace.sql.place import Text
@@ -44,7 +46,7 @@ class Lowering:
         rule = RULES.get(type(node))
         try:
             if rule is None:
-                raise InvalidSql(f"{_word(node)} is not known here: a feature is made of {_MADE_OF}")
+                raise InvalidSql(NODES.get(type(node), f"this is not known here: a feature is made of {_MADE_OF}"))
             return rule(self, node)
         except HeadraceError as error:
             raise self.text.located(error, node) from None
@@ -65,11 +67,3 @@ class Lowering:
 
 _MADE_OF = "columns, literals, operators, CASE, CAST, functions and aggregates"
 Rule: TypeAlias = Callable[[Lowering, exp.Expr], Expression]
-
-
-def _word(node: exp.Expr) -> str:
-    if isinstance(node, exp.Query | exp.Subquery):
-        return "a query inside an expression"
-    if isinstance(node, exp.Alias):
-        return "a name with AS inside an expression"
-    return "this"

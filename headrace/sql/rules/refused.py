@@ -1,6 +1,8 @@
-"""Functions of other systems that mean nothing in a stream of events, or something that cannot be kept; and what to write."""
+"""What other systems have and means nothing in a stream of events, or something that cannot be kept; and what to write."""
 
 from __future__ import annotations
+
+from sqlglot import exp
 
 _NUMBERED = "numbers the rows of a table, and a feature has no table: use COUNT(*) OVER (EVER) for the number of events so far"
 _RANKED = "ranks the rows of a table, and a feature has no table: compare with MAX(x) OVER (...) or AVG(x) OVER (...)"
@@ -34,6 +36,36 @@ REFUSED = {
     "session": "makes a window of its own kind, which is not kept; use LAG(ts, 1) OVER (EVER) for the gap to the event before",
     "unnest": "makes rows of a list, and a feature has one value; use items[0] or LIST_LENGTH(items)",
     "explode": "makes rows of a list, and a feature has one value; use items[0] or LIST_LENGTH(items)",
+    "exists": "asks of a query, and a feature reads events: use COUNT(*) FILTER (WHERE ...) OVER (...) > 0",
     "grouping": "belongs to GROUP BY, which windows replace",
 }  # fmt: skip
 """The name in lower case, and how its sentence goes on."""
+
+_BITS = "operators on bits are not known here: use FLOOR(x / 4) % 2 for a bit of an integer"
+_JSON = "operators on JSON are not known here: declare a STRUCT and write user.id"
+
+NODES: dict[type[exp.Expr], str] = {
+    exp.Ordered: "ORDER BY in a call is not known here: an aggregate sees events in the order of their time",
+    exp.Order: "ORDER BY in a call is not known here: an aggregate sees events in the order of their time",
+    exp.Limit: "LIMIT in a call is not known here: write LAST_N(x, 10) OVER (...), or a window LAST 10 ROWS",
+    exp.HavingMax: "HAVING in a call is not known here: write LAST(x) OVER (...) for the newest",
+    exp.Distinct: "DISTINCT stands in COUNT(DISTINCT x) alone",
+    exp.Lambda: "functions inside an expression are not known here: declare one in Python, and call it by its name",
+    exp.Escape: "ESCAPE is not known here: LIKE takes the character behind a backslash as it is",
+    exp.RegexpLike: "regular expressions are not known here: write LIKE, CONTAINS, STARTS_WITH or ENDS_WITH",
+    exp.SimilarTo: "regular expressions are not known here: write LIKE, CONTAINS, STARTS_WITH or ENDS_WITH",
+    exp.Glob: "GLOB is not known here: write LIKE",
+    exp.Collate: "COLLATE is not known here: texts are compared by their characters",
+    exp.AtTimeZone: "time zones are not known here, all times are UTC: write ts + INTERVAL '1 hour'",
+    exp.BitwiseAnd: _BITS, exp.BitwiseOr: _BITS, exp.BitwiseXor: _BITS, exp.BitwiseNot: _BITS,
+    exp.JSONExtract: _JSON, exp.JSONExtractScalar: _JSON,
+    exp.Placeholder: "parameters of a statement are not known here: write REQUEST(name TYPE) for a value that the asker brings",
+    exp.Parameter: "parameters of a statement are not known here: write REQUEST(name TYPE) for a value that the asker brings",
+    exp.Array: "lists are made by LAST_N alone: LAST_N(x, 10) OVER (...)",
+    exp.Select: "a query inside an expression is not known here: name its source in FROM, with a sub-query where it filters",
+    exp.Subquery: "a query inside an expression is not known here: name its source in FROM, with a sub-query where it filters",
+    exp.Exists: "a query inside an expression is not known here: name its source in FROM, with a sub-query where it filters",
+    exp.Alias: "a name with AS inside an expression is not known here: AS stands behind a feature, and in STRUCT(price AS amount)",
+    exp.Tuple: "several values in parentheses are not known here: write STRUCT(a, b)",
+}  # fmt: skip
+"""What may not stand in an expression, and why."""
