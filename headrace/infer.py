@@ -66,6 +66,8 @@ def guess(name: str, values: Any) -> Guess:
     >>> guess("ts", pa.array(["2024-01-01", "2024-01-02T10:00:00Z"])), guess("user_id", pa.array([1, 1, 2]))
     (Guess(name='ts', type='timestamp', is_time=True, is_key=False), Guess(name='user_id', type='int64', is_time=False, is_key=True))
     """
+    if _is.is_dictionary(values.type):
+        values = values.dictionary_decode()
     type_ = values.type
     if _is.is_null(type_):
         return Guess(name, "string", is_time=False, is_key=False)
