@@ -45,11 +45,11 @@ def parse_entity(keys: Sequence[Key], text: str, where: str = "the group") -> di
         if pair and (len(keys) > 1 or did_you_mean(pair[1], names)):
             raise unknown("Key", pair[1], where, names)
         if len(keys) > 1:
-            raise InvalidValue(f"'{text}' is not understood: {form}", text=text)
+            raise InvalidValue(f"'{text}' is not understood: {form}", value=text)
         found = {names[0]: text}
     missing = [name for name in names if name not in found]
     if missing:
-        raise InvalidValue(f"'{text}' lacks {', '.join(missing)}: {form}", text=text, missing=missing)
+        raise InvalidValue(f"'{text}' lacks {', '.join(missing)}: {form}", value=text, missing=missing)
     return {key.name: parse_value(found[key.name], key.arrow_type, f"Key '{key.name}'") for key in keys}
 
 
@@ -63,7 +63,7 @@ def parse_pairs(texts: Sequence[str], what: str) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise InvalidValue(f"{what} takes NAME=VALUE, found '{text}'", text=text)
+            raise InvalidValue(f"{what} takes NAME=VALUE, found '{text}'", value=text)
         found[name] = value
     return found
 
@@ -94,8 +94,8 @@ def parse_value(text: str, type_: pa.DataType, what: str) -> Any:
         if is_.is_timestamp(type_):
             return pa.scalar(parse_time(text), pa.int64()).cast(type_).as_py()
     except (ValueError, KeyError, OverflowError, HeadraceError, pa.ArrowInvalid):
-        raise InvalidValue(f"{what} is {type_name(type_)}, and '{text}' is none", text=text) from None
-    raise InvalidValue(f"{what} is {type_name(type_)}, which has no form on a command line", text=text)
+        raise InvalidValue(f"{what} is {type_name(type_)}, and '{text}' is none", value=text) from None
+    raise InvalidValue(f"{what} is {type_name(type_)}, which has no form on a command line", value=text)
 
 
 def format_entity(entity: Mapping[str, Any]) -> str:

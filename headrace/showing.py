@@ -77,7 +77,9 @@ def key_columns(source: Source, key: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def rows_of(log: Log, n: int, key: Mapping[str, Any], bounds: tuple[int | None, int | None] = (None, None), *, newest: bool = True) -> pa.Table:
+def rows_of(
+    log: Log, n: int, key: Mapping[str, Any], bounds: tuple[int | None, int | None] = (None, None), *, newest: bool = True
+) -> pa.Table:
     """The newest or the first `n` rows of a log that have these values, with an arrival in `[first, stop)` µs."""
     parts: list[pa.Table] = []
     count = 0
@@ -137,7 +139,11 @@ def equals(batch: pa.RecordBatch, key: Mapping[str, Any]) -> Any:
     mask = np.ones(batch.num_rows, bool)
     for name, value in key.items():
         column = batch.column(name)
-        same = pc.is_null(column) if value is None else pc.fill_null(pc.equal(column, pa.scalar(value, column.type)), fill_value=False)
+        try:
+            sought = pa.scalar(value, column.type)
+        except (pa.ArrowInvalid, OverflowError):
+            return np.zeros(batch.num_rows, bool)   # a value that the column's type cannot hold
+        same = pc.is_null(column) if value is None else pc.fill_null(pc.equal(column, sought), fill_value=False)
         mask &= same.to_numpy(zero_copy_only=False)
     return mask
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from headrace.cli.options import Context, Environment, Folder, From, Json, To, argument, open_repository, option
 
-from headrace.cli.options import Environment, Folder, From, Json, To, open_repository
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def load(
-    context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source's name.", show_default=False)],
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Parquet, CSV or JSON lines; texts also .gz, .bz2, .zst, .lz4.", show_default=False)],
+    context: Context,
+    source: Annotated[str, argument("SOURCE", help="The source's name.")],
+    files: Annotated[list[str], argument("FILE…", help="Parquet, CSV or JSON lines; texts also .gz, .bz2, .zst, .lz4.")],
     arrival: Annotated[
-        Optional[str], typer.Option("--arrival", metavar="COLUMN", help="When an event reached the log; its event time otherwise.", show_default=False)
+        str | None, option("--arrival", metavar="COLUMN", help="When an event reached the log; its event time otherwise.")
     ] = None,
-    partition: Annotated[int, typer.Option("--partition", help="The partition of the log that the rows go to.", min=0)] = 0,
+    partition: Annotated[int, option("--partition", help="The partition of the log that the rows go to (0).", min=0)] = 0,
     repo: Folder = None,
     env: Environment = None,
     as_json: Json = False,
 ) -> None:
     """Bring files into the log of a source. A file that was loaded before is noticed and left out.
 
-    \b
     Example:
       headrace load clicks data/2024-03-*.parquet
       headrace load clicks export.csv.gz --arrival received_at
@@ -47,7 +47,7 @@ def load(
                 progress=lambda _file, rows: update(rows, None),
             )
     except KeyboardInterrupt:
-        text = "repeat the same command with the same files: it ends as if it had not been interrupted"
+        text = "interrupted; repeat the same command with the same files: it ends as if it had not been interrupted"
         raise Interrupted(text) from None
     if as_json:
         print_json({name: getattr(loaded, name) for name in ("source", "rows", "dead", "raised", "files", "ignored", "dead_letters")})
@@ -71,10 +71,10 @@ def _tell(loaded: object, fresh: int) -> None:
 
 
 def show(
-    context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source's name.", show_default=False)],
-    n: Annotated[int, typer.Option("-n", metavar="N", help="How many rows.", min=1)] = 20,
-    key: Annotated[Optional[list[str]], typer.Option("--key", metavar="K=V", help="Only rows with this value.", show_default=False)] = None,
+    context: Context,
+    source: Annotated[str, argument("SOURCE", help="The source's name.")],
+    n: Annotated[int, option("-n", metavar="N", help="How many rows (20).", min=1)] = 20,
+    key: Annotated[list[str] | None, option("--key", metavar="K=V", help="Only rows with this value; may be repeated.")] = None,
     start: From = None,
     stop: To = None,
     repo: Folder = None,
@@ -83,7 +83,6 @@ def show(
 ) -> None:
     """Rows of a log: the newest, or the first that arrived from an instant on.
 
-    \b
     Example:
       headrace show clicks -n 5
       headrace show clicks --key buyer_id=7 --from 2024-03-02
@@ -99,7 +98,7 @@ def show(
         print_json(table.to_pylist())
         return
     if table.num_rows:
-        print_table(table)
+        print_table(_compact(table, repository.sources[source].time))
         return
     log = log_of(repository, repository.sources[source])
     rows = sum(group.rows for group in log.row_groups())
@@ -107,3 +106,16 @@ def show(
         say(f"no such row among the {plural(rows, 'row')} of '{source}', {bounds_text(log)}")
     else:
         say(f"the log of '{source}' is empty: headrace load {source} FILE")
+
+
+def _compact(table: pa.Table, time: str) -> pa.Table:
+    """The rows as people read them: the place in one column, the arrival only where it is not the event time."""
+    import pyarrow as pa
+
+    from headrace.archive import ARRIVAL, OFFSET, PARTITION
+
+    places = zip(table.column(PARTITION).to_pylist(), table.column(OFFSET).to_pylist(), strict=True)
+    shown = table.drop_columns([PARTITION, OFFSET, ARRIVAL])
+    if not table.column(ARRIVAL).equals(table.column(time)):
+        shown = shown.append_column("_arrival", table.column(ARRIVAL))
+    return shown.append_column("_place", pa.array([f"{partition}/{offset}" for partition, offset in places]))

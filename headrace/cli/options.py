@@ -6,25 +6,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from headrace.repository import Repository
 
+Context = typer.Context
+
+
+def option(*names: str, **more: Any) -> Any:
+    """An option of a command; its default is told in its help where it needs telling."""
+    return typer.Option(*names, show_default=False, **more)
+
+
+def argument(metavar: str, **more: Any) -> Any:
+    """An argument of a command."""
+    return typer.Argument(metavar=metavar, show_default=False, **more)
+
+
 Folder = Annotated[
-    Optional[Path], typer.Option("-C", "--repo", metavar="DIR", help="The feature repository; the current folder otherwise.", show_default=False)
+    Path | None, option("-C", "--repo", metavar="DIR", help="The feature repository; the current folder otherwise.")
 ]
 Environment = Annotated[
-    Optional[str], typer.Option("--env", metavar="NAME", help="The environment of headrace.toml; HEADRACE_ENV otherwise.", show_default=False)
+    str | None, option("--env", metavar="NAME", help="The environment of headrace.toml; HEADRACE_ENV otherwise.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", show_default=False)]
-From = Annotated[Optional[str], typer.Option("--from", metavar="T", help="ISO, -1d (before now), yesterday.", show_default=False)]
-To = Annotated[Optional[str], typer.Option("--to", metavar="T", help="Up to this instant, which is not included.", show_default=False)]
+Json = Annotated[bool, option("--json", help="Print JSON, for programs.")]
+From = Annotated[str | None, option("--from", metavar="T", help="ISO, -1d (before now), yesterday.")]
+To = Annotated[str | None, option("--to", metavar="T", help="Up to this instant, which is not included.")]
 
 
-def open_repository(context: typer.Context, folder: Path | None, env: str | None) -> Repository:
+def open_repository(context: Context, folder: Path | None, env: str | None) -> Repository:
     """The repository that a command was given, before or behind its name."""
     from headrace.repository import Repository
 

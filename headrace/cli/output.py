@@ -1,33 +1,31 @@
 """What commands print: lines, tables that fit the terminal, JSON, and what goes to stderr.
 
-It promises that results go to stdout and everything else to stderr; that colours appear on a terminal alone; that values in JSON are what
-JSON can hold (instants as ISO 8601, NaN and infinities as text). A table that is too wide is turned: its columns become rows.
+It promises that results go to stdout and everything else to stderr, and that colours appear on a terminal alone. A table that is too wide
+is turned: its columns become rows.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import sys
-from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from headrace.durations import format_duration
-from headrace.times import format_time, to_us
+from headrace.texts import jsonable, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import pyarrow as pa
 
 BOLD, DIM, RED, GREEN = "1", "2", "31", "32"
 _GAP = "  "
 _WIDEST = 60
+_NARROWEST = 12
 
 
-class Interrupted(Exception):  # noqa: N818   # it is no error
+class Interrupted(Exception):
     """Ctrl-C, with what to say about going on."""
 
 
@@ -48,64 +46,6 @@ def print_json(value: Any) -> None:
     print(json.dumps(jsonable(value), ensure_ascii=False, indent=2))
 
 
-def jsonable(value: Any) -> Any:
-    """`value` as JSON can hold it.
-
-    >>> jsonable({"at": datetime(2024, 1, 2), "x": [float("nan"), 1.5, None]})
-    {'at': '2024-01-02T00:00:00Z', 'x': ['NaN', 1.5, None]}
-    """
-    if isinstance(value, dict):
-        return {str(name): jsonable(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(each) for each in value]
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else shown(value)
-    return shown(value)
-
-
-def shown(value: Any, digits: int | None = None) -> str:
-    """A value as a cell of a table has it; floats with `digits` significant digits, all that tell it apart where None.
-
-    >>> shown(2.0), shown(1 / 3, 4), shown(None), shown(123456789.5, 6), shown([1, None])
-    ('2.0', '0.3333', 'null', '123456789.5', '[1, null]')
-    """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return _float(value, digits)
-    if isinstance(value, datetime):
-        return format_time(to_us(value))
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return format_duration(value // timedelta(microseconds=1))
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {shown(each, digits)}" for name, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(shown(each, digits) for each in value)}]"
-    return str(value)
-
-
-def _float(value: float, digits: int | None) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    exact = repr(value)
-    if digits is None or len(exact) <= digits + 2:
-        return exact
-    size = abs(value)
-    if size >= 10.0 ** (digits - 2):
-        return f"{value:.1f}" if size < 1e15 else f"{value:.{digits}g}"
-    return f"{value:.{digits}g}"
-
-
 def print_table(table: pa.Table, digits: int | None = 6, limit: int = _WIDEST) -> None:
     """The rows of an Arrow table."""
     names = table.column_names
@@ -114,15 +54,39 @@ def print_table(table: pa.Table, digits: int | None = 6, limit: int = _WIDEST) -
     print_rows(names, rows, right, limit=limit)
 
 
-def print_rows(names: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool] | None = None, limit: int = _WIDEST) -> None:
-    """Rows of texts under their names, in columns; turned where they do not fit."""
+def print_rows(
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[bool] | None = None,
+    *,
+    limit: int = _WIDEST,
+    fit: str = "turn",
+) -> None:
+    """Rows of texts under their names, in columns.
+
+    `right` says which columns end at one place. Where the columns are wider than the terminal, `fit` decides: turn makes rows of them,
+    cut shortens the widest, nothing leaves the lines long.
+    """
     right = right or [False] * len(names)
     cut = [[_cut(cell, limit) for cell in row] for row in rows]
-    widths = [max([_width(name), *(_width(row[at]) for row in cut)]) for at, name in enumerate(names)]
-    if sum(widths) + len(_GAP) * (len(widths) - 1) <= screen_width() or not rows:
+    widths = _widths(names, cut)
+    if fit == "cut":
+        while _total(widths) > screen_width() and max(widths) > _NARROWEST:
+            widest = widths.index(max(widths))
+            cut = [[_cut(cell, widths[widest] - 1) if at == widest else cell for at, cell in enumerate(row)] for row in cut]
+            widths = [width - (at == widest) for at, width in enumerate(widths)]
+    if fit != "turn" or _total(widths) <= screen_width() or not rows:
         _print_lines(names, cut, widths, right)
     else:
         _print_turned(names, cut)
+
+
+def _widths(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max([_width(name), *(_width(row[at]) for row in rows)]) for at, name in enumerate(names)]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def _print_lines(names: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], right: Sequence[bool]) -> None:
@@ -164,12 +128,6 @@ def screen_width() -> int:
 def plural(n: int, one: str, many: str | None = None) -> str:
     """`1 row`, `1,200 rows`."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
-
-
-def bullets(lines: Iterable[str]) -> None:
-    """Lines with a mark before each."""
-    for line in lines:
-        print(f"  {line}")
 
 
 def _is_number(type_: pa.DataType) -> bool:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
-from headrace.cli.options import Environment, Folder, Json, open_repository
+from headrace.cli.options import Context, Environment, Folder, Json, argument, open_repository, option
 
 USER_MISTAKE = 2
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; it is made where it is not there.", show_default=False)],
-    name: Annotated[Optional[str], typer.Option("--name", help="The project's name; that of the folder otherwise.", show_default=False)] = None,
+    folder: Annotated[Path, argument("DIR", help="The folder; it is made where it is not there.")],
+    name: Annotated[str | None, option("--name", help="The project's name; that of the folder otherwise.")] = None,
 ) -> None:
     """Make a feature repository that runs: definitions, settings, sample events, a unit test.
 
-    \b
     Example:
       headrace init shop && cd shop && headrace load clicks data/clicks.csv && headrace preview buyer_activity
     """
@@ -31,10 +30,9 @@ def init(
     print("  headrace preview buyer_activity\n  headrace trace buyer_activity 7\nREADME.md has the rest")
 
 
-def check(context: typer.Context, repo: Folder = None, env: Environment = None, as_json: Json = False) -> None:
+def check(context: Context, repo: Folder = None, env: Environment = None, as_json: Json = False) -> None:
     """Read every definition, type it and plan it; for editors and CI. No event is read.
 
-    \b
     Example:
       headrace check
       headrace check --json
@@ -61,15 +59,14 @@ def check(context: typer.Context, repo: Folder = None, env: Environment = None, 
 
 
 def list_(
-    context: typer.Context,
-    kind: Annotated[Optional[str], typer.Argument(metavar="[sources|groups|features|services]", show_default=False)] = None,
+    context: Context,
+    kind: Annotated[str | None, argument("[sources|groups|features|services]")] = None,
     repo: Folder = None,
     env: Environment = None,
     as_json: Json = False,
 ) -> None:
     """What the repository defines.
 
-    \b
     Example:
       headrace list
       headrace list features
@@ -91,18 +88,17 @@ def list_(
         rows = [_SHOWN[each](entry) for entry in found[each]]
         if rows:
             names = list(dict.fromkeys(name for row in rows for name in row))
-            print_rows(names, [[row.get(name, "") for name in names] for row in rows])
+            print_rows(names, [[row.get(name, "") for name in names] for row in rows], limit=1 << 16, fit="cut")
         else:
             print(f"no {each} in this repository")
 
 
 def source(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Parquet, CSV or JSON lines.", show_default=False)],
-    name: Annotated[Optional[str], typer.Option("--name", help="The source's name; that of the file otherwise.", show_default=False)] = None,
+    file: Annotated[str, argument("FILE", help="Parquet, CSV or JSON lines.")],
+    name: Annotated[str | None, option("--name", help="The source's name; that of the file otherwise.")] = None,
 ) -> None:
     """Print the hr.Source(…) of a file: its columns with their types, the event time, what could be Keys.
 
-    \b
     Example:
       headrace source data/clicks.csv >> features.py
     """

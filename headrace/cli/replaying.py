@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from headrace.cli.options import Environment, Folder, From, Json, To, open_repository
+from headrace.cli.options import Context, Environment, Folder, From, Json, To, argument, open_repository, option
 
 if TYPE_CHECKING:
     from replay.files import Summary
@@ -16,21 +14,21 @@ _QUIET = ("rows ", "null ", "coincide")
 
 
 def replay(
-    context: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="GROUP…|SERVICE", help="What is computed.", show_default=False)],
+    context: Context,
+    names: Annotated[list[str], argument("GROUP…|SERVICE", help="What is computed.")],
     rows: Annotated[
-        Optional[str], typer.Option("--rows", metavar="events|steps", help="A row for every event (default), or the history of steps.", show_default=False)
+        str | None, option("--rows", metavar="events|steps", help="A row for every event (default), or the history of steps.")
     ] = None,
     spine: Annotated[
-        Optional[str], typer.Option("--spine", metavar="FILE", help="A row for each row of this table instead: keys and an instant.", show_default=False)
+        str | None, option("--spine", metavar="FILE", help="A row for each row of this table instead: keys and an instant.")
     ] = None,
-    time: Annotated[Optional[str], typer.Option("--time", metavar="COLUMN", help="The spine's column of instants.", show_default=False)] = None,
-    before: Annotated[bool, typer.Option("--before", help="What stood just before the instant, not at it.", show_default=False)] = False,
+    time: Annotated[str | None, option("--time", metavar="COLUMN", help="The spine's column of instants.")] = None,
+    before: Annotated[bool, option("--before", help="What stood just before the instant, not at it.")] = False,
     start: From = None,
     stop: To = None,
-    online: Annotated[bool, typer.Option("--online", help="Fill the online stores with the newest values as well.", show_default=False)] = False,
-    processes: Annotated[int, typer.Option("--processes", metavar="N", help="How many processes share the work.", min=1)] = 1,
-    out: Annotated[Optional[str], typer.Option("--out", metavar="DIR", help="The folder for the Parquet files.", show_default=False)] = None,
+    online: Annotated[bool, option("--online", help="Fill the online stores with the newest values as well.")] = False,
+    processes: Annotated[int, option("--processes", metavar="N", help="How many processes share the work (1).", min=1)] = 1,
+    out: Annotated[str | None, option("--out", metavar="DIR", help="The folder for the Parquet files.")] = None,
     repo: Folder = None,
     env: Environment = None,
     as_json: Json = False,
@@ -39,7 +37,6 @@ def replay(
 
     Ctrl-C stops behind the slice in work; the same command goes on there and writes the same bytes.
 
-    \b
     Example:
       headrace replay buyer_activity --out out/activity
       headrace replay will_buy_v1 --spine data/questions.csv --time asked --out out/train
@@ -74,6 +71,8 @@ def replay(
             )
     except Stopped as stopped:
         raise Interrupted(stopped.text) from None
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; the same command goes on") from None
     if as_json:
         print_json({name: getattr(summary, name) for name in ("out", "rows", "read", "seconds", "files", "counts", "complete_before")})
     else:

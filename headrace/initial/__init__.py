@@ -6,13 +6,16 @@ unit test, a README with the commands to try. It never replaces a file.
 
 from __future__ import annotations
 
-import os
 import re
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headrace.errors import RepositoryError
 from headrace.initial.sample import clicks_csv, questions_csv
+
+if TYPE_CHECKING:
+    import os
 
 FILES = {
     "headrace.toml": "headrace.toml.txt",

@@ -93,7 +93,7 @@ def cell_text(plan: Plan, cell: Cell, *, window: bool = True) -> str:
     """What a cell is, as in a definition: `sum("price") where … over [7d]`."""
     track = plan.tracks[cell.track]
     expressions = _derived(plan, track.source)
-    inner = [] if cell.input is None else [shown(_bare(expressions[cell.input]))]
+    inner = [] if cell.input is None else [shown(bare(expressions[cell.input]))]
     if cell.own:
         return inner[0]
     inner += [str(cell.n)] if cell.n else []
@@ -121,7 +121,7 @@ def _stored(plan: Plan, at: int) -> dict[str, Any]:
         "key": list(plan.keys[track.key].names),
         "key_columns": list(plan.keys[track.key].columns[track.source]),
         "where": shown(expressions[track.where]) if track.where else None,
-        "inputs": [shown(_bare(expressions[each])) for each in track.inputs],
+        "inputs": [shown(bare(expressions[each])) for each in track.inputs],
         "groups": [group.name for group in plan.groups if any(cell.track == at for cell in group.cells)],
         "windows": [{"window": name, **entry} for name, entry in windows.items()],
         "bytes_an_entity": size.entity_bytes,
@@ -144,7 +144,7 @@ def _group(plan: Plan, group: GroupPlan) -> dict[str, Any]:
             {
                 "name": feature.name,
                 "type": type_name(feature.type),
-                "expression": shown(_bare(feature.expr), names),
+                "expression": shown(bare(feature.expr), names),
                 "in_the_step": feature.static,
                 "columns": _columns(plan, group, feature),
             }
@@ -169,8 +169,8 @@ def _derived(plan: Plan, source: str) -> dict[str, exp.Expression]:
     return {derived.id: derived.expr for derived in plan.source(source).derived}
 
 
-def _bare(node: exp.Expression) -> exp.Expression:
-    """Without the packing of nested values, which is how they are kept and not what they are."""
+def bare(node: exp.Expression) -> exp.Expression:
+    """A tree without the packing of nested values, which is how they are kept and not what they are."""
 
     def plain(each: exp.Expression) -> exp.Expression:
         return each.expressions[0] if each.key == "call" and each.this in {"pack", "unpack"} else each
