@@ -8,7 +8,7 @@ between partitions, and what is late, are left to the flow.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +19,7 @@ from headrace.archive.arrow import Column, array, combined, nulls, pc, pq
 from headrace.archive.folder import Folder
 from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, ROWS_PER_GROUP, VERSION, Layout, place_of
 from headrace.errors import StorageError, UnknownColumn
+from headrace.types import type_name
 
 if TYPE_CHECKING:
     import os
@@ -130,7 +131,7 @@ class FileLog:
         found: list[RowGroup] = []
         for file in self.files():
             if file.name not in self._groups:
-                self._groups[file.name] = _row_groups(file, self.layout.time)
+                self._groups[file.name] = [self._with_times(group, file) for group in _row_groups(file, self.layout.time)]
             found += self._groups[file.name]
         return found
 
@@ -150,7 +151,7 @@ class FileLog:
         stored = set(file.metadata.schema.to_arrow_schema().names)
         needed = {name for name in wanted if name not in derived} & stored
         if file.arrival_is_time and ARRIVAL in wanted:
-            needed.add(self.layout.time)
+            needed.add(file.facts["time"])
         try:
             with self.folder.open(file.name) as opened:
                 parquet = pq.ParquetFile(opened, metadata=file.metadata)
@@ -160,24 +161,31 @@ class FileLog:
         arrays = [self._column(name, file, group, table, stored, derived) for name in wanted]
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([self.schema.field(name) for name in wanted]))
 
+    def _with_times(self, group: RowGroup, file: LogFile) -> RowGroup:
+        """With the bounds of its event times, which have statistics only where the column was the event time when the file was written."""
+        if self.layout.time == file.facts["time"]:
+            return group
+        bounds = pc.min_max(self.read(group, [self.layout.time]).column(0).cast(pa.int64())).as_py()
+        return replace(group, min_time_us=bounds["min"], max_time_us=bounds["max"])
+
     def _column(self, name: str, file: LogFile, group: RowGroup, table: pa.Table, stored: set[str], derived: set[str]) -> Column:
         if name == PARTITION:
             return array(np.full(group.rows, group.partition, np.int32))
         if name == OFFSET and name in derived:
             return array(np.arange(group.first_offset, group.first_offset + group.rows, dtype=np.int64))
-        if name == ARRIVAL and name in derived:
-            name = self.layout.time
         type_ = self.schema.field(name).type
+        if name == ARRIVAL and name in derived:
+            name = file.facts["time"]
         if name not in stored:
             return nulls(group.rows, type_)
         column = combined(table.column(name))
-        if column.type != type_:
-            try:
-                column = column.cast(type_)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                text = f"column '{name}' is {column.type} in {self.folder.path(file.name)} and {type_} in source '{self.name}'"
-                raise StorageError(text, column=name, path=self.folder.path(file.name)) from error
-        return column
+        if column.type == type_:
+            return column
+        if not _widens(column.type, type_):
+            path = self.folder.path(file.name)
+            text = f"column '{name}' is {type_name(column.type)} in {path} and {type_name(type_)} in source '{self.name}'"
+            raise StorageError(f"{text}: the log keeps the type that it was written with", column=name, path=path)
+        return column.cast(type_, safe=False)
 
     def _footer(self, name: str) -> LogFile:
         path = self.folder.path(name)
@@ -244,6 +252,14 @@ def _known(columns: Sequence[str], schema: pa.Schema, source: str) -> None:
     for name in columns:
         if name not in schema.names:
             raise UnknownColumn(name, schema.names, f"the log of '{source}'")
+
+
+def _widens(stored: pa.DataType, declared: pa.DataType) -> bool:
+    """Whether every value of one type of number is one of the other, nearly for int64 as float64."""
+    is_ = pa.types
+    if is_.is_floating(declared):
+        return is_.is_integer(stored) or is_.is_floating(stored)
+    return bool(is_.is_integer(declared) and is_.is_integer(stored) and declared.bit_width >= stored.bit_width)
 
 
 def _row_groups(file: LogFile, time: str) -> list[RowGroup]:

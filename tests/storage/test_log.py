@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from headrace.archive import FileLog, Layout, LogWriter, MemoryLog, RowGroup, events_log, write
 from headrace.archive.folder import Folder
 from headrace.errors import InvalidName, InvalidValue, StorageError, UnknownColumn
-from tests.storage.samples import CLICKS, TIMESTAMP, clicks, micros, rows_of
+from tests.storage.samples import CLICKS, TIMESTAMP, clicks, micros, rows_of, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,10 +90,27 @@ def test_a_column_that_older_files_lack_is_null(tmp_path: Path) -> None:
 
 def test_a_column_of_another_type_is_named(tmp_path: Path) -> None:
     write(tmp_path, CLICKS, clicks([1]))
-    other = Layout("clicks", pa.schema([("item", pa.struct([("id", pa.int64())])), ("ts", TIMESTAMP)]), "ts")
-    log = FileLog(tmp_path, other)
-    with pytest.raises(StorageError, match=r"^column 'item' is string in .*00000-0{20}\.parquet and struct<id: int64> in source 'clicks'$"):
-        log.read(log.row_groups()[0])
+    for name, stored, declared in (("item", "string", "struct<id: int64>"), ("uid", "int64", "timestamp"), ("uid", "int64", "int8")):
+        log = FileLog(tmp_path, Layout("clicks", schema(**{name: declared, "ts": "timestamp"}), "ts"))
+        text = rf"^column '{name}' is {stored} in .*00000-0{{20}}\.parquet and {declared} in source 'clicks': the log keeps the type that it "
+        with pytest.raises(StorageError, match=text):
+            log.read(log.row_groups()[0])
+
+
+def test_a_wider_number_is_read(tmp_path: Path) -> None:
+    narrow = Layout("clicks", schema(uid="int16", price="float32", ts="timestamp"), "ts")
+    write(tmp_path, narrow, clicks([1, 2]).select(["uid", "price", "ts"]).cast(narrow.schema))
+    assert rows_of(FileLog(tmp_path, CLICKS), ["uid", "price"]).to_pydict() == {"uid": [0, 1], "price": [0.0, 0.5]}
+
+
+def test_another_event_time_leaves_the_arrivals(tmp_path: Path) -> None:
+    """The files are older than the change of the source's time."""
+    both = Layout("clicks", schema(ts="timestamp", seen="timestamp"), "ts")
+    table = pa.table({"ts": pa.array([1, 2, 3], TIMESTAMP), "seen": pa.array([30, None, 10], TIMESTAMP)})
+    write(tmp_path, both, table, rows_per_group=2)
+    log = FileLog(tmp_path, Layout("clicks", both.schema, "seen"))
+    assert [(group.min_time_us, group.max_time_us, group.max_arrival_us) for group in log.row_groups()] == [(30, 30, 2), (10, 10, 3)]
+    assert micros(rows_of(log), "_arrival") == [1, 2, 3]
 
 
 def test_new_files_are_seen(tmp_path: Path) -> None:
