@@ -117,3 +117,10 @@ def test_a_constant_that_fails_fails_in_every_row_and_only_where_it_is_asked_for
     tree = exp.Case(ifs=[exp.If(this=column("", "b"), true=broken)], default=literal(1))
     values, failures = compile_row(tree, batch.schema, pa.int64())(batch)
     assert (values.to_pylist(), failures) == ([None, 1, 1], 1)
+
+
+def test_failures_of_several_operands_add_up_row_by_row() -> None:
+    batch = pa.record_batch({"s": ["1", "x", "x", "4"], "u": ["5", "6", "y", "z"]})
+    tree = exp.Add(this=CastTo(this=column("", "s"), to="int64"), expression=CastTo(this=column("", "u"), to="int64"))
+    values, failures = compile_row(tree, batch.schema, pa.int64())(batch)
+    assert (values.to_pylist(), failures) == ([6, None, None, None], 3)
