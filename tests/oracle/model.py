@@ -106,7 +106,7 @@ class Feature:
     """One aggregate over one window of one source's events.
 
     `where` is a bool column's name or a callable on the values; null does not pass. `kind` is one of `values.KINDS`, or "own": the column
-    `input` outside an aggregate, whose window is the group's longest.
+    `input` outside an aggregate, which stands in the group's longest window.
     """
 
     name: str
@@ -118,6 +118,18 @@ class Feature:
     n: int = 0
     half_life: int = 0
     ignore_nulls: bool = False
+
+    @property
+    def span(self) -> int | None:
+        """Size and delay of its window, None where time does not bound it."""
+        return None if self.window.size is None else self.window.size + self.window.delay
+
+    @property
+    def has_window(self) -> bool:
+        """A column of its own, a decayed aggregate and a time since the last event of all have none."""
+        if self.kind == "time_since_last":
+            return self.window != Window()
+        return self.kind not in {"own", "decay_sum", "decay_count"}
 
     def passes(self, record: Record) -> bool:
         """Whether the filter lets the record in."""
@@ -141,7 +153,18 @@ class Group:
 
     @property
     def longest(self) -> int | None:
-        """The longest size + delay of its windows, None when one of them is not bounded by time or there is none."""
-        spans = [None if (w := f.window).size is None else w.size + w.delay for f in self.features if f.kind != "own"]
-        bounded = [span for span in spans if span is not None]
-        return max(bounded) if bounded and len(bounded) == len(spans) else None
+        """The longest size + delay of all that its features look back on, None when one of them looks back for ever or there is none."""
+        spans = [feature.span for feature in self.features if feature.kind != "own"]
+        if any(feature.kind == "own" for feature in self.features):
+            spans.append(self.own_span)
+        return _longest(spans)
+
+    @property
+    def own_span(self) -> int | None:
+        """The longest window, in which a column outside an aggregate stands; None for ever. What has no window does not count."""
+        return _longest([feature.span for feature in self.features if feature.has_window])
+
+
+def _longest(spans: list[int | None]) -> int | None:
+    bounded = [span for span in spans if span is not None]
+    return max(bounded) if bounded and len(bounded) == len(spans) else None

@@ -42,14 +42,14 @@ def of_step(feature: Feature, seen: Iterable[Record], instant: int) -> list[Reco
 
 def own(feature: Feature, group: Group, seen: Iterable[Record], instant: int) -> list[Record]:
     """The group's longest window; a column outside an aggregate is that of the newest event in it."""
-    return [x for x in _candidates(feature, seen) if x.at <= instant and (group.longest is None or x.at > instant - group.longest)]
+    return [x for x in _candidates(feature, seen) if x.at <= instant and (group.own_span is None or x.at > instant - group.own_span)]
 
 
 def turning_points(feature: Feature, group: Group, seen: Iterable[Record]) -> set[int]:
     """The instants at which an event enters the window of a step because of its delay, or leaves it."""
     events = _candidates(feature, seen)
     if feature.kind == "own":
-        return set() if group.longest is None else {x.at + group.longest for x in events}
+        return set() if group.own_span is None else {x.at + group.own_span for x in events}
     window = feature.window
     entering = {x.at + window.delay for x in events}
     leaving = set() if window.size is None else {x.at + window.delay + window.size for x in events}

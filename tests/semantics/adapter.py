@@ -15,7 +15,7 @@ import headrace as hr
 from tests.oracle.strategies import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tests.oracle.lookups import Probe
     from tests.oracle.model import Feature, Group, Log, Source, Window
@@ -104,10 +104,10 @@ def window_of(window: Window) -> hr.Window:
     )
 
 
-def tables_of(log: Log) -> Mapping[str, pa.Table]:
-    """The log as one table a source, with the places of its records; `id` numbers the records of the whole log."""
+def tables_of(log: Log, sources: Iterable[str]) -> Mapping[str, pa.Table]:
+    """The log of these sources as one table each, with the places of its records; `id` numbers the records of the whole log."""
     found = {}
-    for topic in log.sources:
+    for topic in sources:
         mine = [(i, record) for i, record in enumerate(log.records) if record.topic == topic]
         columns: dict[str, Any] = {
             "k": pa.array([r.key for _, r in mine], pa.int64()),
