@@ -7,7 +7,7 @@ tables and tables before views, so that a text may hold them in any order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 from headrace.errors import DuplicateName, HeadraceError, InvalidSql
 from headrace.groups import FeatureGroup
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 Definition: TypeAlias = Key | Source | FeatureGroup
+D = TypeVar("D", Key, Source)
 
 
 class Definitions(Sequence[Definition]):
@@ -97,14 +98,19 @@ def _made(text: Text, statement: exp.Expr, keys: dict[str, Key], sources: dict[s
     name = statement.this.name
     try:
         if isinstance(statement, CreateKey):
-            keys[name] = key_of(text, statement)
-            return keys[name]
+            return _agreed(keys, name, key_of(text, statement))
         if isinstance(statement, CreateTable):
-            sources[name] = source_of(text, statement, keys)
-            return sources[name]
+            return _agreed(sources, name, source_of(text, statement, keys))
         return group_of(text, statement, sources, keys)
     except HeadraceError as error:   # every error has a place; the least is the statement's name
         raise text.located(error, statement.this) from None
+
+
+def _agreed(known: dict[str, D], name: str, made: D) -> D:
+    """`made`, which is known from here on; one of that name which was known before has to be the same."""
+    if known.setdefault(name, made) != made:
+        raise DuplicateName(f"'{name}' is defined elsewhere, and not in the same way: {known[name]!r}", name=name)
+    return made
 
 
 def _known(known: Iterable[Any]) -> tuple[dict[str, Key], dict[str, Source]]:

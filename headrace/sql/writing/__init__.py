@@ -22,7 +22,7 @@ def to_sql(group: FeatureGroup) -> str:
 
     Raises:
         DefinitionError: the group holds what SQL cannot say: two different Keys of one name, or the name of a Key or of its column with
-            a comma or a colon in it.
+            a comma or a colon in it or blanks around it.
 
     >>> import headrace as hr
     >>> buyer = hr.Key("buyer_id", hr.Dimension("account"), "int64")

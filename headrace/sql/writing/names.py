@@ -8,6 +8,7 @@ from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import TokenType
 
 from headrace.durations import UNITS_US
+from headrace.errors import InvalidName
 from headrace.sql.kinds import quoted
 
 _OURS = {
@@ -33,6 +34,14 @@ def identifier(name: str) -> str:
     except TokenError:
         return quoted(name)
     return name if len(tokens) == 1 and tokens[0].token_type == TokenType.VAR and tokens[0].text == name else quoted(name)
+
+
+def in_a_list(name: str, what: str) -> str:
+    """`name`, where it can stand in a list such as `keys = 'uid: buyer_id, shop'`; raises InvalidName otherwise."""
+    if name != name.strip() or any(sign in name for sign in ",:"):
+        text = f"'{name}' cannot be written as {what} in SQL: commas and colons divide names there, blanks around them are dropped"
+        raise InvalidName(text, name=name)
+    return name
 
 
 def string(text: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headrace.errors import InvalidName
 from headrace.sql.kinds import sql_type
 from headrace.types import parse_type
 
-from .names import duration, identifier, string
+from .names import duration, identifier, in_a_list, string
 
 if TYPE_CHECKING:
     from headrace.keys import Key
@@ -27,11 +26,9 @@ def create_table(source: Source) -> str:
     """The statement for the source without its filters and further columns."""
     options = [f"time = {string(source.time)}"]
     if source.keys:
-        for name in (*source.keys, *(key.name for key in source.keys.values())):
-            if any(sign in name for sign in ",:"):
-                text = f"'{name}' of source '{source.name}' cannot be written in keys = '...': it holds , or :"
-                raise InvalidName(text, source=source.name, column=name)
-        pairs = [column if column == key.name else f"{column}: {key.name}" for column, key in source.keys.items()]
+        what = f"a key of source '{source.name}'"
+        named = [(in_a_list(column, what), in_a_list(key.name, what)) for column, key in source.keys.items()]
+        pairs = [column if column == key else f"{column}: {key}" for column, key in named]
         options.append(f"keys = {string(', '.join(pairs))}")
     options += [] if source.unique is None else [f"unique = {string(source.unique)}"]
     for name, value in (("lateness", source.lateness_us), ("max_ahead", source.max_ahead_us), ("idle", source.idle_us)):

@@ -17,7 +17,7 @@ from headrace.forms import form
 from headrace.tree import Aggregate
 
 from .expressions import expression
-from .names import duration, identifier, string
+from .names import duration, identifier, in_a_list, string
 from .windows import call, frame, is_plain_ever
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class ViewNames:
 def create_view(group: FeatureGroup) -> str:
     """The statement."""
     names = ViewNames(group)
-    options = [f"key = {string(', '.join(key.name for key in group.keys))}"]
+    keys = [in_a_list(key.name, f"the key of group '{group.name}'") for key in group.keys]
+    options = [f"key = {string(', '.join(keys))}"]
     options += [] if group.refresh_us == 60_000_000 else [f"refresh = {string(duration(group.refresh_us))}"]
     told = (("domain", group.domain), ("description", group.description))
     options += [f"{name} = {string(value)}" for name, value in told if value is not None]
