@@ -63,6 +63,7 @@ class KeyState:
         self.timer_entity = np.zeros((groups, 16), np.int64)
         self.texts = Texts()
         self.swept = 0
+        self.positions = np.zeros(max(1, len(layout.tables.tracks)), np.int64)
 
     # growth
 
@@ -85,7 +86,7 @@ class KeyState:
             while living * 3 > size * 2:
                 size *= 2
             self.slots = np.full(size, entities.EMPTY, np.int32)
-            entities.rehash(self.slots, self.record, self.alive, self.count)
+            entities.rehash(self.slots, self.record, self.record.shape[1], self.alive, self.count)
 
     def _grow_pool(self, more: int) -> None:
         size = max(len(self.pool) * 3 // 2, len(self.pool) + 2 * more + 1024)
@@ -102,6 +103,7 @@ class KeyState:
         x[t.X_CONTROL] = t.address(self.control)
         x[t.X_TEXT_OFFSETS], x[t.X_TEXT] = t.address(self.texts.offsets), t.address(self.texts.data)
         x[t.X_TRACKS : t.X_BY_TRACK + 1] = [t.address(table) for table in tables]
+        x[t.X_POSITIONS] = t.address(self.positions)
         x[t.X_N_TRACKS], x[t.X_N_GROUPS], x[t.X_N_DEQUES] = len(tables.tracks), len(tables.groups), len(tables.deques)
         x[t.X_TIMER_TIME], x[t.X_TIMER_ENTITY] = t.address(self.timer_time), t.address(self.timer_entity)
         x[t.X_TIMER_CAPACITY] = self.timer_time.shape[1]
@@ -132,8 +134,8 @@ class KeyState:
                 if self.arena_top + more > len(self.arena):
                     self.arena = np.resize(self.arena, max(self.arena_top + more, len(self.arena) * 2))
             self.count, self.free_top, self.arena_top = entities.assign(
-                hashes[at:stop], insert[at:stop], self.slots, self.record, self.alive, self.key_at, self.arena, self.arena_top, part, data,
-                self.free, self.free_top, self.count, out[at:stop],
+                hashes[at:stop], insert[at:stop], self.slots, self.record, self.record.shape[1], self.alive, self.key_at, self.arena,
+                self.arena_top, part, data,                self.free, self.free_top, self.count, out[at:stop],
             )  # fmt: skip
             at = stop
         return out
@@ -188,7 +190,7 @@ class KeyState:
         stop = min(self.count, self.swept + max(1024, int(self.count * share)))
         context = self._context()
         self.free_top = release.release(
-            t.address(context), self.slots, self.record, self.alive, self.free, self.free_top, self.swept, stop, passed
+            t.address(context), self.slots, self.record, self.record.shape[1], self.alive, self.free, self.free_top, self.swept, stop, passed,
         )
         self.swept = 0 if stop >= self.count else stop
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 
-from operators.kernels.compiled import inline
+from operators.machine.functions import shared
 from operators.kernels.exact import add, two_product, wide_add
-from operators.kernels.memory import as_float, half, real, set_half, set_real, set_word, word
+from operators.machine.operations import as_float, power, half, real, set_half, set_real, set_word, word
 from operators.kernels.slots import is_null
 from operators.kernels.tables import (
     A_COLS, A_DECAY, A_FLOAT, A_HALF, A_IN, A_INT, A_KIND, A_NON_NULL, A_OFF, A_TYPE, ACC_WORDS, VT_FLOAT, W_A0, W_A1, X_ACCS,
@@ -22,21 +22,21 @@ LOST_SUM = 2.0**-60
 LOST_SQUARE = 2.0**-88
 
 
-@inline
-def number(value, kind):
+@shared
+def number(value: int, kind: int) -> float:
     """A slot's word as a float64."""
     return as_float(value) if kind == VT_FLOAT else float(value)
 
 
-@inline
-def put_decayed(x, a, k, r, slot):
+@shared
+def put_decayed(x: int, a: int, k: int, r: int, slot: int) -> None:
     """Fold one event into a decayed sum, which then stands at the event's time."""
     off = word(a, A_OFF)
     t = word(slot, 0)
     count = half(r, 2 * off + 4)
     total = real(r, off)
     if count > 0:
-        total *= 2.0 ** (-(t - word(r, off + 1)) / word(a, A_HALF))
+        total *= power(2.0, -(t - word(r, off + 1)) / word(a, A_HALF))
     j = word(a, A_IN)
     if j < 0 or not is_null(x, k, slot, j):
         total += 1.0 if j < 0 else number(word(slot, 1 + j), word(a, A_TYPE))
@@ -46,8 +46,8 @@ def put_decayed(x, a, k, r, slot):
     set_half(r, 2 * off + 4, count + 1)
 
 
-@inline
-def put_int(r, off, value, sign):
+@shared
+def put_int(r: int, off: int, value: int, sign: int) -> None:
     """Add to or take from a 128-bit sum."""
     set_half(r, 2 * off + 4, half(r, 2 * off + 4) + sign)
     if sign > 0:
@@ -60,8 +60,8 @@ def put_int(r, off, value, sign):
     set_word(r, off + 1, high)
 
 
-@inline
-def put_float(r, off, v, sign):
+@shared
+def put_float(r: int, off: int, v: float, sign: int) -> bool:
     """Add to or take from a sum in two doubles; returns whether it must be counted anew."""
     set_half(r, 2 * off + 6, half(r, 2 * off + 6) + sign)
     if not math.isfinite(v):
@@ -75,8 +75,8 @@ def put_float(r, off, v, sign):
     return sign < 0 and lost != 0.0 and not lost <= LOST_SUM * abs(hi)
 
 
-@inline
-def put_square(r, off, v, sign):
+@shared
+def put_square(r: int, off: int, v: float, sign: int) -> bool:
     """Add to or take from the sums of v and its square; returns whether they must be counted anew."""
     set_half(r, 2 * off + 12, half(r, 2 * off + 12) + sign)
     if not math.isfinite(v):
@@ -99,8 +99,8 @@ def put_square(r, off, v, sign):
     )
 
 
-@inline
-def put(x, a, k, r, slot, sign):
+@shared
+def put(x: int, a: int, k: int, r: int, slot: int, sign: int) -> bool:
     """Add (sign 1) or take (sign -1) one event; returns whether the accumulator must be counted anew."""
     kind = word(a, A_KIND)
     if kind == A_DECAY:
@@ -123,40 +123,40 @@ def put(x, a, k, r, slot, sign):
     return put_square(r, off, number(value, word(a, A_TYPE)), sign)
 
 
-@inline
-def clear_one(a, r):
+@shared
+def clear_one(a: int, r: int) -> None:
     """Set accumulator a to that of no event."""
     off = word(a, A_OFF)
     for i in range(ACC_WORDS[word(a, A_KIND)]):
         set_word(r, off + i, 0)
 
 
-@inline
-def recount_one(x, a, k, r, base, mask, step, tail, end):
+@shared
+def recount_one(x: int, a: int, k: int, r: int, base: int, mask: int, step: int, tail: int, end: int) -> None:
     """Accumulator a from the events [tail, end) alone."""
     clear_one(a, r)
     for seq in range(tail, end):
         put(x, a, k, r, base + (seq & mask) * step, 1)
 
 
-@inline
-def recount(x, w, k, r, base, mask, step, tail, end):
+@shared
+def recount(x: int, w: int, k: int, r: int, base: int, mask: int, step: int, tail: int, end: int) -> None:
     """Every accumulator of the window from the events [tail, end) alone."""
     accs = word(x, X_ACCS)
     for a in range(word(w, W_A0), word(w, W_A1)):
         recount_one(x, accs + 8 * A_COLS * a, k, r, base, mask, step, tail, end)
 
 
-@inline
-def enter(x, w, k, r, slot):
+@shared
+def enter(x: int, w: int, k: int, r: int, slot: int) -> None:
     """Add an event to the window's accumulators."""
     accs = word(x, X_ACCS)
     for a in range(word(w, W_A0), word(w, W_A1)):
         put(x, accs + 8 * A_COLS * a, k, r, slot, 1)
 
 
-@inline
-def leave(x, w, k, r, base, mask, step, tail, end):
+@shared
+def leave(x: int, w: int, k: int, r: int, base: int, mask: int, step: int, tail: int, end: int) -> None:
     """Take the event at `tail`, the window's oldest of [tail, end)."""
     accs = word(x, X_ACCS)
     if tail + 1 == end:

@@ -6,13 +6,13 @@ A block is named by one word: offset in words * 64 + log2(capacity), or -1 for n
 
 from __future__ import annotations
 
-from operators.kernels.compiled import inline
-from operators.kernels.memory import set_word, word
+from operators.machine.functions import shared
+from operators.machine.operations import set_word, word
 from operators.kernels.tables import CTL_TOP, FREE_CLASSES, X_CONTROL, X_FREE, X_POOL
 
 
-@inline
-def take(x, kind, words, log2):
+@shared
+def take(x: int, kind: int, words: int, log2: int) -> int:
     """A block of 2**log2 slots of `words` words."""
     free = word(x, X_FREE)
     at = kind * FREE_CLASSES + log2
@@ -26,8 +26,8 @@ def take(x, kind, words, log2):
     return top * 64 + log2
 
 
-@inline
-def give(x, kind, block):
+@shared
+def give(x: int, kind: int, block: int) -> None:
     """Return a block."""
     if block >= 0:
         free = word(x, X_FREE)
@@ -36,8 +36,8 @@ def give(x, kind, block):
         set_word(free, at, block >> 6)
 
 
-@inline
-def ceil_log2(n):
+@shared
+def ceil_log2(n: int) -> int:
     """The smallest k with 2**k >= n; 1 at least."""
     k = 1
     while (1 << k) < n:
@@ -45,7 +45,7 @@ def ceil_log2(n):
     return k
 
 
-@inline
-def base_of(x, block):
+@shared
+def base_of(x: int, block: int) -> int:
     """The address of a block."""
     return word(x, X_POOL) + 8 * (block >> 6)

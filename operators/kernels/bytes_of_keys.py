@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from operators.kernels.compiled import kernel
+from operators.machine.functions import kernel
+
+if TYPE_CHECKING:
+    from operators.machine.values import Bytes, Words
 
 
 @kernel
-def append_words(offsets, data, words):
+def join_words(offsets: Words, data: Bytes, words: Words, out_offsets: Words, out: Bytes) -> None:
     """Behind each row's bytes, a word in eight."""
-    n = words.shape[0]
-    out_offsets = np.zeros(n + 1, np.int64)
-    out = np.empty(offsets[n] - offsets[0] + 8 * n, np.uint8)
     at = 0
-    for i in range(n):
+    out_offsets[0] = 0
+    for i in range(len(words)):
         for j in range(offsets[i], offsets[i + 1]):
             out[at] = data[j]
             at += 1
-        word = words[i]
         for j in range(8):
-            out[at] = (word >> (8 * j)) & 255
+            out[at] = (words[i] >> (8 * j)) & 255
             at += 1
         out_offsets[i + 1] = at
-    return out_offsets, out
 
 
 @kernel
-def append_texts(offsets, data, text_offsets, texts):
+def join_texts(offsets: Words, data: Bytes, text_offsets: Words, texts: Bytes, out_offsets: Words, out: Bytes) -> None:
     """Behind each row's bytes, a text with its length in four."""
-    n = text_offsets.shape[0] - 1
-    out_offsets = np.zeros(n + 1, np.int64)
-    out = np.empty(offsets[n] - offsets[0] + text_offsets[n] - text_offsets[0] + 4 * n, np.uint8)
     at = 0
-    for i in range(n):
+    out_offsets[0] = 0
+    for i in range(len(text_offsets) - 1):
         for j in range(offsets[i], offsets[i + 1]):
             out[at] = data[j]
             at += 1
@@ -45,27 +44,57 @@ def append_texts(offsets, data, text_offsets, texts):
             out[at] = texts[j]
             at += 1
         out_offsets[i + 1] = at
+
+
+@kernel
+def read_words(arena: Bytes, at: Words, width: int, out: Words) -> None:
+    """The little-endian number of `width` bytes at each offset."""
+    for i in range(len(at)):
+        value = 0
+        for j in range(width):
+            value |= arena[at[i] + j] << (8 * j)
+        out[i] = value
+
+
+@kernel
+def read_texts(arena: Bytes, at: Words, lengths: Words, out: Bytes) -> None:
+    """The texts at each offset, one behind another."""
+    to = 0
+    for i in range(len(at)):
+        for j in range(lengths[i]):
+            out[to + j] = arena[at[i] + j]
+        to += lengths[i]
+
+
+def append_words(offsets: Words, data: Bytes, words: Words) -> tuple[Words, Bytes]:
+    """`(offsets, data)` of rows with a word in eight behind each one's bytes."""
+    n = len(words)
+    out = np.empty(int(offsets[n] - offsets[0]) + 8 * n, np.uint8)
+    out_offsets = np.empty(n + 1, np.int64)
+    join_words(offsets, data, words, out_offsets, out)
     return out_offsets, out
 
 
-@kernel
-def cut_words(arena, at, width):
+def append_texts(offsets: Words, data: Bytes, text_offsets: Words, texts: Bytes) -> tuple[Words, Bytes]:
+    """`(offsets, data)` of rows with a text and its length in four behind each one's bytes."""
+    n = len(text_offsets) - 1
+    out = np.empty(int(offsets[n] - offsets[0] + text_offsets[n] - text_offsets[0]) + 4 * n, np.uint8)
+    out_offsets = np.empty(n + 1, np.int64)
+    join_texts(offsets, data, text_offsets, texts, out_offsets, out)
+    return out_offsets, out
+
+
+def cut_words(arena: Bytes, at: Words, width: int) -> Words:
     """The little-endian number of `width` bytes at each offset."""
-    out = np.zeros(at.shape[0], np.int64)
-    for i in range(at.shape[0]):
-        for j in range(width):
-            out[i] |= np.int64(arena[at[i] + j]) << (8 * j)
+    out = np.empty(len(at), np.int64)
+    read_words(arena, at, width, out)
     return out
 
 
-@kernel
-def cut_texts(arena, at, lengths):
+def cut_texts(arena: Bytes, at: Words, lengths: Words) -> tuple[Words, Bytes]:
     """`(offsets, data)` of the texts at each offset."""
-    offsets = np.zeros(at.shape[0] + 1, np.int64)
-    for i in range(at.shape[0]):
-        offsets[i + 1] = offsets[i] + lengths[i]
-    out = np.empty(offsets[at.shape[0]], np.uint8)
-    for i in range(at.shape[0]):
-        for j in range(lengths[i]):
-            out[offsets[i] + j] = arena[at[i] + j]
+    offsets = np.zeros(len(at) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    out = np.empty(int(offsets[-1]), np.uint8)
+    read_texts(arena, at, lengths, out)
     return offsets, out

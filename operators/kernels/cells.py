@@ -12,10 +12,10 @@ import numpy as np
 
 from operators.kernels.accumulate import number
 from operators.kernels.compare import is_less
-from operators.kernels.compiled import inline
+from operators.machine.functions import shared
 from operators.kernels.deques import extreme_of
 from operators.kernels.exact import add, divide, two_product, variance, wide_add, wide_to_double_double
-from operators.kernels.memory import as_float, as_word, half, real, set_byte, set_word, word
+from operators.machine.operations import allocate, as_float, as_word, deallocate, power, half, real, set_byte, set_word, word
 from operators.kernels.slots import is_null, ring_of, time_at
 from operators.kernels.tables import (
     A_COLS, A_DECAY, A_FLOAT, A_HALF, A_INT, A_KIND, A_NON_NULL, A_OFF, A_SQUARE, C_ACC, C_HEAD, C_IGNORE, C_IN, C_KIND, C_N, C_OUT, C_TYPE,
@@ -28,28 +28,28 @@ MINUS_ZERO = -(2**63)
 MIX = -7046029254386353131
 
 
-@inline
-def write(x, g, column, row, value, valid):
+@shared
+def write(x: int, g: int, column: int, row: int, value: int, valid: int) -> None:
     """Write one word of the output and its valid byte."""
     at = (g * word(x, X_OUT_WIDTH) + column) * word(x, X_OUT_CAPACITY) + row
     set_word(word(x, X_OUT_WORDS), at, value)
     set_byte(word(x, X_OUT_VALID), at, valid)
 
 
-@inline
-def window_of(x, c):
+@shared
+def window_of(x: int, c: int) -> int:
     """The address of a cell's window."""
     return word(x, X_WINDOWS) + 8 * W_COLS * word(c, C_WINDOW)
 
 
-@inline
-def track_of(x, w):
+@shared
+def track_of(x: int, w: int) -> int:
     """The address of a window's track."""
     return word(x, X_TRACKS) + 8 * T_COLS * word(w, W_TRACK)
 
 
-@inline
-def special_sum(x, k, base, mask, step, lo, hi, j):
+@shared
+def special_sum(x: int, k: int, base: int, mask: int, step: int, lo: int, hi: int, j: int) -> float:
     """What NaN and infinities among [lo, hi) make of a sum."""
     nan = False
     plus = False
@@ -66,16 +66,16 @@ def special_sum(x, k, base, mask, step, lo, hi, j):
     return np.inf if plus else -np.inf
 
 
-@inline
-def overflow(x):
+@shared
+def overflow(x: int) -> tuple[int, int]:
     """Count a value that its type cannot hold; it is null."""
     control = word(x, X_CONTROL)
     set_word(control, CTL_OVERFLOW, word(control, CTL_OVERFLOW) + 1)
     return 0, 0
 
 
-@inline
-def moment(x, kind, hi, lo, q_hi, q_lo, count, special):
+@shared
+def moment(x: int, kind: int, hi: float, lo: float, q_hi: float, q_lo: float, count: int, special: float) -> tuple[int, int]:
     """(word, valid) of a sum, mean, var or std of floats; `special` is what non-finite inputs make of the sum, else 0."""
     if count == 0:
         return 0, 0
@@ -94,8 +94,8 @@ def moment(x, kind, hi, lo, q_hi, q_lo, count, special):
     return as_word(value), 1
 
 
-@inline
-def whole_moment(x, kind, low, high, count):
+@shared
+def whole_moment(x: int, kind: int, low: int, high: int, count: int) -> tuple[int, int]:
     """(word, valid) of a sum or mean of whole numbers."""
     if count == 0:
         return 0, 0
@@ -107,8 +107,8 @@ def whole_moment(x, kind, low, high, count):
     return as_word(divide(hi, lo, float(count))), 1
 
 
-@inline
-def extreme(x, k, base, mask, step, lo, hi, j, kind, largest):
+@shared
+def extreme(x: int, k: int, base: int, mask: int, step: int, lo: int, hi: int, j: int, kind: int, largest: bool) -> tuple[int, int]:
     """(word, valid) of the largest or smallest input of [lo, hi)."""
     best = 0
     valid = 0
@@ -122,8 +122,8 @@ def extreme(x, k, base, mask, step, lo, hi, j, kind, largest):
     return best, valid
 
 
-@inline
-def nth_back(x, k, base, mask, step, lo, hi, j, n, ignore):
+@shared
+def nth_back(x: int, k: int, base: int, mask: int, step: int, lo: int, hi: int, j: int, n: int, ignore: bool) -> tuple[int, int]:
     """(word, valid) of the input n places before the newest of [lo, hi), nulls passed over if `ignore`."""
     seq = hi - 1
     if not ignore:
@@ -142,8 +142,8 @@ def nth_back(x, k, base, mask, step, lo, hi, j, n, ignore):
     return 0, 0
 
 
-@inline
-def first_of(x, k, base, mask, step, lo, hi, j, ignore):
+@shared
+def first_of(x: int, k: int, base: int, mask: int, step: int, lo: int, hi: int, j: int, ignore: bool) -> tuple[int, int]:
     """(word, valid) of the oldest input of [lo, hi)."""
     for seq in range(lo, hi):
         slot = base + (seq & mask) * step
@@ -154,14 +154,15 @@ def first_of(x, k, base, mask, step, lo, hi, j, ignore):
     return 0, 0
 
 
-@inline
-def distinct(x, k, base, mask, step, lo, hi, j, kind):
+@shared
+def distinct(x: int, k: int, base: int, mask: int, step: int, lo: int, hi: int, j: int, kind: int) -> int:
     """How many different non-null inputs stand in [lo, hi); 0.0 and -0.0 are one, every NaN is one."""
     size = 4
     while size < 2 * (hi - lo):
         size *= 2
-    seen = np.empty(size, np.int64)
-    used = np.zeros(size, np.uint8)
+    seen = allocate(16 * size)
+    for i in range(size):
+        set_word(seen, size + i, 0)
     count = 0
     for seq in range(lo, hi):
         slot = base + (seq & mask) * step
@@ -171,17 +172,18 @@ def distinct(x, k, base, mask, step, lo, hi, j, kind):
         if kind == VT_FLOAT and value == MINUS_ZERO:
             value = 0
         at = ((value ^ (value >> 29)) * MIX >> 17) & (size - 1)
-        while used[at] and seen[at] != value:
+        while word(seen, size + at) and word(seen, at) != value:
             at = (at + 1) & (size - 1)
-        if not used[at]:
-            used[at] = 1
-            seen[at] = value
+        if not word(seen, size + at):
+            set_word(seen, size + at, 1)
+            set_word(seen, at, value)
             count += 1
+    deallocate(seen)
     return count
 
 
-@inline
-def emit_list(x, c, k, base, mask, step, g, row, lo, hi):
+@shared
+def emit_list(x: int, c: int, k: int, base: int, mask: int, step: int, g: int, row: int, lo: int, hi: int) -> None:
     """Write the newest n inputs, oldest first, into the n columns before the cell's, and their number into it."""
     j = word(c, C_IN)
     n = word(c, C_N)
@@ -199,8 +201,8 @@ def emit_list(x, c, k, base, mask, step, g, row, lo, hi):
     write(x, g, column + n, row, count, 1 if count > 0 else 0)
 
 
-@inline
-def by_place(x, c, k, base, mask, step, lo, hi):
+@shared
+def by_place(x: int, c: int, k: int, base: int, mask: int, step: int, lo: int, hi: int) -> tuple[int, int]:
     """(word, valid) of a cell that is read off the events' places."""
     kind = word(c, C_KIND)
     j = word(c, C_IN)
@@ -220,8 +222,8 @@ def by_place(x, c, k, base, mask, step, lo, hi):
     return extreme(x, k, base, mask, step, lo, hi, j, word(c, C_TYPE), kind == K_MAX)
 
 
-@inline
-def accumulated(x, c, a, k, r, base, mask, step, lo, hi):
+@shared
+def accumulated(x: int, c: int, a: int, k: int, r: int, base: int, mask: int, step: int, lo: int, hi: int) -> tuple[int, int]:
     """(word, valid) of a cell that has an accumulator."""
     off = word(a, A_OFF)
     accumulator = word(a, A_KIND)
@@ -251,8 +253,8 @@ def accumulated(x, c, a, k, r, base, mask, step, lo, hi):
     return moment(x, kind, real(r, off), real(r, off + 1), q_hi, q_lo, count, special)
 
 
-@inline
-def emit(x, c, r, g, row):
+@shared
+def emit(x: int, c: int, r: int, g: int, row: int) -> None:
     """Write cell c of record r, whose windows are advanced, to a row of group g."""
     w = window_of(x, c)
     k = track_of(x, w)
@@ -276,8 +278,8 @@ def emit(x, c, r, g, row):
     write(x, g, word(c, C_OUT), row, value, valid)
 
 
-@inline
-def decayed_range(x, c, a, k, base, mask, step, lo, hi):
+@shared
+def decayed_range(x: int, c: int, a: int, k: int, base: int, mask: int, step: int, lo: int, hi: int) -> tuple[int, int]:
     """(word, valid) of a decayed sum over [lo, hi), at the time of its newest event."""
     total = 0.0
     before = 0
@@ -287,7 +289,7 @@ def decayed_range(x, c, a, k, base, mask, step, lo, hi):
         slot = base + (seq & mask) * step
         t = word(slot, 0)
         if seq > lo:
-            total *= 2.0 ** (-(t - before) / word(a, A_HALF))
+            total *= power(2.0, -(t - before) / word(a, A_HALF))
         if j < 0 or not is_null(x, k, slot, j):
             total += 1.0 if j < 0 else number(word(slot, 1 + j), word(c, C_TYPE))
             valid = 1
@@ -295,8 +297,8 @@ def decayed_range(x, c, a, k, base, mask, step, lo, hi):
     return as_word(total), valid
 
 
-@inline
-def moment_range(x, c, a, k, base, mask, step, lo, hi):
+@shared
+def moment_range(x: int, c: int, a: int, k: int, base: int, mask: int, step: int, lo: int, hi: int) -> tuple[int, int]:
     """(word, valid) of a count, sum, mean, var or std over [lo, hi)."""
     kind = word(c, C_KIND)
     accumulator = word(a, A_KIND)
@@ -338,8 +340,8 @@ def moment_range(x, c, a, k, base, mask, step, lo, hi):
     return moment(x, kind, f, f_low, q, q_low, count, special_value)
 
 
-@inline
-def emit_range(x, c, r, g, row, lo, hi):
+@shared
+def emit_range(x: int, c: int, r: int, g: int, row: int, lo: int, hi: int) -> None:
     """Write cell c of record r from the events [lo, hi) alone."""
     k = track_of(x, window_of(x, c))
     base, mask, step = ring_of(x, k, r)
@@ -357,8 +359,8 @@ def emit_range(x, c, r, g, row, lo, hi):
     write(x, g, word(c, C_OUT), row, value, valid)
 
 
-@inline
-def emit_nothing(x, c, g, row, known):
+@shared
+def emit_nothing(x: int, c: int, g: int, row: int, known: bool) -> None:
     """Write cell c as over nothing: counts 0, the rest null; if not `known`, null even where it is a count."""
     kind = word(c, C_KIND)
     column = word(c, C_OUT) + (word(c, C_N) if kind == K_LAST_N else 0)

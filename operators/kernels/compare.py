@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from operators.kernels.compiled import inline
-from operators.kernels.memory import as_float, byte, word
+from operators.machine.functions import shared
+from operators.machine.operations import as_float, byte, word
 from operators.kernels.tables import VT_FLOAT, VT_INT, X_TEXT, X_TEXT_OFFSETS
 
 
-@inline
-def is_less_text(x, a, b):
+@shared
+def is_less_text(x: int, a: int, b: int) -> bool:
     """Whether text number a sorts before text number b."""
     offsets = word(x, X_TEXT_OFFSETS)
     text = word(x, X_TEXT)
@@ -24,8 +24,8 @@ def is_less_text(x, a, b):
     return length < other_length
 
 
-@inline
-def is_less(x, a, b, kind):
+@shared
+def is_less(x: int, a: int, b: int, kind: int) -> bool:
     """Whether the value with the word a sorts before that of b."""
     if kind == VT_INT:
         return a < b

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from operators.kernels.blocks import base_of, give, take
 from operators.kernels.compare import is_less
-from operators.kernels.compiled import inline
-from operators.kernels.memory import half, set_half, set_word, word
+from operators.machine.functions import shared
+from operators.machine.operations import half, set_half, set_word, word
 from operators.kernels.slots import is_null
 from operators.kernels.tables import (
     D_COLS, D_FREE, D_H0, D_H1, D_IN, D_OFF, D_SIGN, D_TYPE, H_COLS, H_DEQUE, H_OFF32, T_D0, T_D1, T_OFF, X_DEQUES, X_HEADS,
 )  # fmt: skip
 
 
-@inline
-def enlarge(x, d, r, block, begin, end):
+@shared
+def enlarge(x: int, d: int, r: int, block: int, begin: int, end: int) -> tuple[int, int]:
     """Make room behind `end`: drop what every window has passed, or move to a larger block; returns (block, begin)."""
     passed = end
     heads = word(x, X_HEADS)
@@ -37,8 +37,8 @@ def enlarge(x, d, r, block, begin, end):
     return larger, begin
 
 
-@inline
-def deque_push(x, d, k, r, base, mask, step, seq):
+@shared
+def deque_push(x: int, d: int, k: int, r: int, base: int, mask: int, step: int, seq: int) -> None:
     """Append the event at `seq`, dropping what it outranks."""
     slot = base + (seq & mask) * step
     j = word(d, D_IN)
@@ -73,8 +73,8 @@ def deque_push(x, d, k, r, base, mask, step, seq):
     set_half(r, 2 * off + 3, end + 1)
 
 
-@inline
-def fill_deques(x, k, r, base, mask, step):
+@shared
+def fill_deques(x: int, k: int, r: int, base: int, mask: int, step: int) -> None:
     """Bring the deques of track k up to the ring's head."""
     head = half(r, 2 * word(k, T_OFF) + 3)
     deques = word(x, X_DEQUES)
@@ -86,8 +86,8 @@ def fill_deques(x, k, r, base, mask, step):
         set_half(r, at, head)
 
 
-@inline
-def reset_deques(x, k, r, start):
+@shared
+def reset_deques(x: int, k: int, r: int, start: int) -> None:
     """Empty the deques of track k; they are to be filled from `start`."""
     deques = word(x, X_DEQUES)
     heads = word(x, X_HEADS)
@@ -101,8 +101,8 @@ def reset_deques(x, k, r, start):
             set_half(r, word(heads + 8 * H_COLS * h, H_OFF32), 0)
 
 
-@inline
-def drop_outdated(x, k, r):
+@shared
+def drop_outdated(x: int, k: int, r: int) -> None:
     """Take from the front what stands before the ring's start, so that no entry names a forgotten event."""
     start = half(r, 2 * word(k, T_OFF) + 2)
     deques = word(x, X_DEQUES)
@@ -125,8 +125,8 @@ def drop_outdated(x, k, r):
             set_half(r, at, max(half(r, at), begin))
 
 
-@inline
-def extreme_of(x, head, r, base, mask, step, tail, j):
+@shared
+def extreme_of(x: int, head: int, r: int, base: int, mask: int, step: int, tail: int, j: int) -> tuple[int, int]:
     """(word, valid) of a window's extreme: the first entry not before `tail`."""
     d = word(x, X_DEQUES) + 8 * D_COLS * word(head, H_DEQUE)
     off = word(d, D_OFF)

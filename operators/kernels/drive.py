@@ -6,26 +6,24 @@ yet but refresh steps. Modes: EVENTS writes a row an event, STEPS a step an even
 
 from __future__ import annotations
 
-import numpy as np
-
 from operators.kernels.cells import emit, emit_nothing, emit_range, track_of, window_of
-from operators.kernels.compiled import inline, kernel
+from operators.machine.functions import kernel, shared
 from operators.kernels.deques import fill_deques
-from operators.kernels.memory import byte, half, set_word, word
+from operators.machine.operations import byte, half, set_word, word
 from operators.kernels.ring import advance, push, room
 from operators.kernels.slots import ring_of, time_at, upper_bound
 from operators.kernels.tables import (
     C_COLS, C_WINDOW, CTL_NEED, CTL_TOP, CTL_WORDS, DONE, EVENTS, G_ADVANCED, G_C0, G_C1, G_COLS, G_DUE, G_KEEP, G_N, G_NEWEST, G_OFF, G_PRE,
     G_REFRESH, G_SOURCES, G_W0, G_W1, MIN64, NEED_OUT, NEED_POOL, PROBES, STEPS, T_COLS, T_OFF, T_SOURCE, T_WHERE, W_COLS, W_DELAY, W_LOW,
     W_OFF, W_PRE, W_ROWS, W_SIZE, W_STRICT, W_TRACK, X_ARRIVAL, X_CELLS, X_CONTROL, X_EARLY, X_ENTITY, X_GROUPS, X_N_GROUPS, X_N_TRACKS,
-    X_OUT_ARRIVAL, X_OUT_CAPACITY, X_OUT_COUNT, X_OUT_ENTITY, X_OUT_N, X_OUT_ROW, X_OUT_TIME, X_PASSED, X_PASSES, X_POOL_WORDS, X_RECORD,
+    X_OUT_ARRIVAL, X_OUT_CAPACITY, X_OUT_COUNT, X_OUT_ENTITY, X_OUT_N, X_OUT_ROW, X_OUT_TIME, X_PASSED, X_PASSES, X_POOL_WORDS, X_POSITIONS, X_RECORD,
     X_ROWS, X_SOURCE, X_STRIDE, X_TIME, X_TIMER_CAPACITY, X_TIMER_ENTITY, X_TIMER_TIME, X_TRACKS, X_WINDOWS,
 )  # fmt: skip
 from operators.kernels.timers import pop_timer, push_timer
 
 
-@inline
-def passes(x, k, i):
+@shared
+def passes(x: int, k: int, i: int) -> bool:
     """Whether row i belongs to track k."""
     if word(k, T_SOURCE) != word(word(x, X_SOURCE), i):
         return False
@@ -33,20 +31,20 @@ def passes(x, k, i):
     return where < 0 or byte(word(x, X_PASSES), where * word(x, X_ROWS) + i) != 0
 
 
-@inline
-def group_of(x, g):
+@shared
+def group_of(x: int, g: int) -> int:
     """The address of group g."""
     return word(x, X_GROUPS) + 8 * G_COLS * g
 
 
-@inline
-def takes(x, g, i):
+@shared
+def takes(x: int, g: int, i: int) -> bool:
     """Whether row i's source is one of the group's."""
     return (word(group_of(x, g), G_SOURCES) >> word(word(x, X_SOURCE), i)) & 1 == 1
 
 
-@inline
-def emit_late(x, g, r, row, i, positions):
+@shared
+def emit_late(x: int, g: int, r: int, row: int, i: int) -> None:
     """Write the cells of a row whose instant its entity's windows have passed, from the rings."""
     t = word(word(x, X_TIME), i)
     group = group_of(x, g)
@@ -58,7 +56,7 @@ def emit_late(x, g, r, row, i, positions):
         base, mask, step = ring_of(x, k, r)
         start = half(r, 2 * off + 2)
         # what stands at or before the row in the order
-        position = positions[word(w, W_TRACK)]
+        position = word(word(x, X_POSITIONS), word(w, W_TRACK))
         stop = position + 1
         if position < 0:
             stop = upper_bound(base, mask, step, start, half(r, 2 * off + 3), t)
@@ -80,8 +78,8 @@ def emit_late(x, g, r, row, i, positions):
         emit_range(x, c, r, g, row, lo, hi)
 
 
-@inline
-def emit_group(x, g, r, row, pre):
+@shared
+def emit_group(x: int, g: int, r: int, row: int, pre: int) -> None:
     """Write the cells of group g whose windows are (pre) evaluated before the row's own event is pushed, or after it."""
     group = group_of(x, g)
     mixed = word(group, G_PRE) == 1
@@ -91,8 +89,8 @@ def emit_group(x, g, r, row, pre):
             emit(x, c, r, g, row)
 
 
-@inline
-def advance_group(x, g, r, i, now, pre):
+@shared
+def advance_group(x: int, g: int, r: int, i: int, now: int, pre: int) -> bool:
     """Bring the windows of group g to `now`; returns whether one changed."""
     group = group_of(x, g)
     changed = False
@@ -107,8 +105,8 @@ def advance_group(x, g, r, i, now, pre):
     return changed
 
 
-@inline
-def next_row(x, g, i):
+@shared
+def next_row(x: int, g: int, i: int) -> int:
     """Claim the next row of the group's output for input row i."""
     counts = word(x, X_OUT_COUNT)
     row = word(counts, g)
@@ -117,8 +115,8 @@ def next_row(x, g, i):
     return row
 
 
-@inline
-def write_step(x, g, e, r, i, now, arrival):
+@shared
+def write_step(x: int, g: int, e: int, r: int, i: int, now: int, arrival: int) -> None:
     """Append a step of entity e to the output of group g."""
     row = next_row(x, g, i)
     at = g * word(x, X_OUT_CAPACITY) + row
@@ -131,8 +129,8 @@ def write_step(x, g, e, r, i, now, arrival):
         emit(x, word(x, X_CELLS) + 8 * C_COLS * index, r, g, row)
 
 
-@inline
-def schedule(x, g, e, r):
+@shared
+def schedule(x: int, g: int, e: int, r: int) -> None:
     """Set the timer of entity e to the refresh instant at which a window of group g next changes."""
     group = group_of(x, g)
     first = MIN64
@@ -162,8 +160,8 @@ def schedule(x, g, e, r):
             set_word(control, CTL_WORDS + g, count)
 
 
-@inline
-def refresh(x, g, i):
+@shared
+def refresh(x: int, g: int, i: int) -> bool:
     """Write the refresh steps of group g up to the instant its clock has passed; returns False when the output is full."""
     passed = word(word(x, X_PASSED), g * word(x, X_ROWS) + i)
     shift = 8 * g * word(x, X_TIMER_CAPACITY)
@@ -191,8 +189,8 @@ def refresh(x, g, i):
     return True
 
 
-@inline
-def has_room(x, r, i):
+@shared
+def has_room(x: int, r: int, i: int) -> bool:
     """Whether the pool is sure to hold what row i can add; else control says how much it takes."""
     need = 0
     probe = word(word(x, X_SOURCE), i) == -1
@@ -205,16 +203,16 @@ def has_room(x, r, i):
     return word(control, CTL_TOP) + need <= word(x, X_POOL_WORDS)
 
 
-@inline
-def push_row(x, r, i, keep_clock, lazy, positions):
-    """Push row i into every track that it passes; `positions` get where, -1 for the others."""
+@shared
+def push_row(x: int, r: int, i: int, keep_clock: int, lazy: bool) -> None:
+    """Push row i into every track that it passes; X_POSITIONS gets where, -1 for the others."""
     for index in range(word(x, X_N_TRACKS)):
         k = word(x, X_TRACKS) + 8 * T_COLS * index
-        positions[index] = push(x, k, r, i, keep_clock, lazy) if passes(x, k, i) else -1
+        set_word(word(x, X_POSITIONS), index, push(x, k, r, i, keep_clock, lazy) if passes(x, k, i) else -1)
 
 
-@inline
-def event_row(x, r, i, keep_clock, positions):
+@shared
+def event_row(x: int, r: int, i: int, keep_clock: int) -> None:
     """EVENTS: push one event and write its row for every group of its source."""
     t = word(word(x, X_TIME), i)
     for g in range(word(x, X_N_GROUPS)):
@@ -222,7 +220,7 @@ def event_row(x, r, i, keep_clock, positions):
         if word(group, G_PRE) and takes(x, g, i) and t >= word(r, word(group, G_OFF) + G_ADVANCED):
             advance_group(x, g, r, i, t, 1)
             emit_group(x, g, r, word(word(x, X_OUT_COUNT), g), 1)
-    push_row(x, r, i, keep_clock, False, positions)
+    push_row(x, r, i, keep_clock, False)
     for g in range(word(x, X_N_GROUPS)):
         if not takes(x, g, i):
             continue
@@ -239,14 +237,14 @@ def event_row(x, r, i, keep_clock, positions):
         elif in_order:
             emit_group(x, g, r, row, 0)
         else:
-            emit_late(x, g, r, row, i, positions)
+            emit_late(x, g, r, row, i)
 
 
-@inline
-def step_row(x, e, r, i, keep_clock, lazy, positions):
+@shared
+def step_row(x: int, e: int, r: int, i: int, keep_clock: int, lazy: bool) -> None:
     """STEPS, PROBES: push one event; unless `lazy`, write the step that it makes for every group of its source."""
     t = word(word(x, X_TIME), i)
-    push_row(x, r, i, keep_clock, lazy, positions)
+    push_row(x, r, i, keep_clock, lazy)
     for g in range(word(x, X_N_GROUPS)):
         if not takes(x, g, i):
             continue
@@ -267,8 +265,8 @@ def step_row(x, e, r, i, keep_clock, lazy, positions):
             schedule(x, g, e, r)
 
 
-@inline
-def probe_row(x, e, r, i):
+@shared
+def probe_row(x: int, e: int, r: int, i: int) -> None:
     """PROBES: write what stands for the entity at the probe's place, for every group."""
     if e >= 0:
         for index in range(word(x, X_N_TRACKS)):
@@ -292,10 +290,9 @@ def probe_row(x, e, r, i):
 
 
 @kernel
-def process(x, mode, start, keep_clock):
+def process(x: int, mode: int, start: int, keep_clock: int) -> tuple[int, int]:
     """Apply the rows from `start` on; see the head of this file. `x` is the address of a call's context."""
     n = word(x, X_ROWS)
-    positions = np.full(max(1, word(x, X_N_TRACKS)), -1, np.int64)
     for i in range(start, n):
         e = word(word(x, X_ENTITY), i)
         r = word(x, X_RECORD) + e * word(x, X_STRIDE)
@@ -312,9 +309,9 @@ def process(x, mode, start, keep_clock):
         if e >= 0 and not has_room(x, r, i):
             return NEED_POOL, i
         if mode == EVENTS:
-            event_row(x, r, i, keep_clock, positions)
+            event_row(x, r, i, keep_clock)
         elif source >= 0:
-            step_row(x, e, r, i, keep_clock, mode == PROBES, positions)
+            step_row(x, e, r, i, keep_clock, mode == PROBES)
         else:
             probe_row(x, e, r, i)
     return DONE, n

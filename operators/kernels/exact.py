@@ -7,7 +7,7 @@ floating-point technique for extending the available precision", 1971).
 
 from __future__ import annotations
 
-from operators.kernels.compiled import inline
+from operators.machine.functions import shared
 
 SPLIT = 134217729.0
 """2**27 + 1, Dekker's constant for doubles."""
@@ -15,16 +15,16 @@ SPLIT_MAX = 1e150
 """Above it a product overflows when it is split; its error term is taken as zero."""
 
 
-@inline
-def two_sum(a, b):
+@shared
+def two_sum(a: float, b: float) -> tuple[float, float]:
     """`(s, e)` with s the rounded sum and s + e == a + b exactly."""
     s = a + b
     t = s - a
     return s, (a - (s - t)) + (b - t)
 
 
-@inline
-def add(hi, lo, x):
+@shared
+def add(hi: float, lo: float, x: float) -> tuple[float, float, float]:
     """`(hi, lo, lost)`: (hi, lo) + x; lost is 0.0 when the result is exact."""
     s, e = two_sum(hi, x)
     low, lost = two_sum(lo, e)
@@ -32,8 +32,8 @@ def add(hi, lo, x):
     return total, low - (total - s), abs(lost)
 
 
-@inline
-def two_product(a, b):
+@shared
+def two_product(a: float, b: float) -> tuple[float, float]:
     """`(p, e)` with p the rounded product and p + e == a * b exactly, below the overflow bound."""
     p = a * b
     if abs(a) > SPLIT_MAX or abs(b) > SPLIT_MAX:
@@ -47,8 +47,8 @@ def two_product(a, b):
     return p, ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
-@inline
-def divide(hi, lo, d):
+@shared
+def divide(hi: float, lo: float, d: float) -> float:
     """(hi, lo) / d, rounded once."""
     q = hi / d
     p, e = two_product(q, d)
@@ -56,8 +56,8 @@ def divide(hi, lo, d):
     return q + ((t - e + lo) + s) / d
 
 
-@inline
-def variance(hi, lo, q_hi, q_lo, n):
+@shared
+def variance(hi: float, lo: float, q_hi: float, q_lo: float, n: int) -> float:
     """The sample variance from the sums of x and x squared, both in two doubles; n >= 2."""
     # (sum x)^2 / n in two doubles
     p, e = two_product(hi, hi)
@@ -73,8 +73,8 @@ def variance(hi, lo, q_hi, q_lo, n):
     return spread / (n - 1)
 
 
-@inline
-def wide_add(low, high, x):
+@shared
+def wide_add(low: int, high: int, x: int) -> tuple[int, int]:
     """`(low, high)` of the 128-bit integer (low: its lower 64 bits as int64) plus the int64 x."""
     total = low + x
     # an unsigned carry out of the lower half, told from signed words: compare with the sign bit flipped
@@ -86,8 +86,8 @@ MIN64 = -(2**63)
 TWO64 = 18446744073709551616.0
 
 
-@inline
-def wide_to_double_double(low, high):
+@shared
+def wide_to_double_double(low: int, high: int) -> tuple[float, float]:
     """The 128-bit integer as `(hi, lo)`."""
     h = float(high) * TWO64
     u = low >> 32

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from operators.kernels.compiled import kernel
+from typing import TYPE_CHECKING
+
 from operators.kernels.tables import MIN64
+from operators.machine.functions import kernel
+
+if TYPE_CHECKING:
+    from operators.machine.values import Bytes, Words
 
 OK, NO_TIME, TOO_LATE, TOO_FAR_AHEAD = 0, 1, 2, 3
 
 
 @kernel
-def judge(times, has_time, arrivals, lateness, max_ahead, newest, out):
+def judge(times: Words, has_time: Bytes, arrivals: Words, lateness: int, max_ahead: int, newest: int, out: Bytes) -> int:
     """Write a verdict for each record of one partition, in order; returns the newest event time after it.
 
     `newest` is that of the records before, the smallest int64 for none. A record that is rejected does not move it.
     """
-    for i in range(times.shape[0]):
+    for i in range(len(times)):
         t = times[i]
         if not has_time[i]:
             out[i] = NO_TIME
@@ -29,7 +34,10 @@ def judge(times, has_time, arrivals, lateness, max_ahead, newest, out):
 
 
 @kernel
-def walk(arrivals, times, partitions, counted, idle, last, newest, state, refresh, late_bound, at, value, slope, early):
+def walk(
+    arrivals: Words, times: Words, partitions: Words, counted: Bytes, idle: Words, last: Words, newest: Words, state: Words, refresh: int,
+    late_bound: Words, at: Words, value: Words, slope: Words, early: Bytes,
+) -> int:  # fmt: skip
     """Move the clock over records in the order of their places.
 
     Writes the clock as pieces (at, value, slope): from log time `at` on it is value + slope * (log time - at). A piece is written
@@ -41,9 +49,9 @@ def walk(arrivals, times, partitions, counted, idle, last, newest, state, refres
     clock = state[0]
     silent = state[1]
     before = state[2]
-    n_partitions = last.shape[0]
+    n_partitions = len(last)
     check = MIN64
-    for i in range(arrivals.shape[0]):
+    for i in range(len(arrivals)):
         a = arrivals[i]
         p = partitions[i]
         # what falls silent before this record

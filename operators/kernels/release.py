@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from operators.kernels.blocks import give
-from operators.kernels.compiled import kernel
 from operators.kernels.entities import remove
-from operators.kernels.memory import word
 from operators.kernels.tables import (
     D_COLS, D_FREE, D_OFF, G_ADVANCED, G_COLS, G_DUE, G_KEEP, G_NEWEST, G_OFF, MIN64, T_COLS, T_FREE, T_KEEP, T_OFF, T_ROWS, X_DEQUES, X_GROUPS,
     X_N_DEQUES, X_N_GROUPS, X_N_TRACKS, X_RECORD, X_STRIDE, X_TRACKS,
 )  # fmt: skip
+from operators.machine.functions import kernel
+from operators.machine.operations import word
+
+if TYPE_CHECKING:
+    from operators.machine.values import Bytes, Halves, Words
 
 
 @kernel
-def release(x, slots, record, alive, free, free_top, first, stop, bounds):
+def release(
+    x: int, slots: Halves, record: Words, width: int, alive: Bytes, free: Halves, free_top: int, first: int, stop: int, bounds: Words,
+) -> int:  # fmt: skip
     """Free the entities of [first, stop) whose newest event lies further back than their groups keep.
 
     `bounds[g]` is the newest refresh instant that the clock of group g has passed. Returns the new `free_top`.
@@ -42,7 +49,7 @@ def release(x, slots, record, alive, free, free_top, first, stop, bounds):
         for index in range(word(x, X_N_DEQUES)):
             d = word(x, X_DEQUES) + 8 * D_COLS * index
             give(x, word(d, D_FREE), word(r, word(d, D_OFF)))
-        remove(slots, record, e)
+        remove(slots, record, width, e)
         alive[e] = 0
         free[free_top] = e
         free_top += 1

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from operators.kernels.accumulate import enter, leave, recount
 from operators.kernels.blocks import base_of, ceil_log2, give, take
-from operators.kernels.compiled import inline
+from operators.machine.functions import shared
 from operators.kernels.deques import drop_outdated, fill_deques, reset_deques
-from operators.kernels.memory import byte, half, set_half, set_word, word
+from operators.machine.operations import byte, half, set_half, set_word, word
 from operators.kernels.slots import ring_of, time_at, upper_bound
 from operators.kernels.tables import (
     G_ADVANCED, G_COLS, G_OFF, I_COLS, I_SLOT, I_TYPE, MIN64, NAN_BITS, NULL_FLOAT, T_D0, T_D1, T_FREE, T_I0, T_INPUTS, T_KEEP, T_LATE,
@@ -21,8 +21,8 @@ from operators.kernels.tables import (
 SEQ_MAX = 1 << 30
 
 
-@inline
-def advance(x, w, k, r, base, mask, step, now, extra):
+@shared
+def advance(x: int, w: int, k: int, r: int, base: int, mask: int, step: int, now: int, extra: int) -> bool:
     """Bring a window to the instant `now`; returns whether its content changed.
 
     `extra` is 1 when the row that is being evaluated passes the track's filter and is not in the ring yet; it counts
@@ -69,8 +69,8 @@ def advance(x, w, k, r, base, mask, step, now, extra):
     return tail != was_tail or end != was_end
 
 
-@inline
-def rebuild(x, k, r, base, mask, step):
+@shared
+def rebuild(x: int, k: int, r: int, base: int, mask: int, step: int) -> None:
     """Derive every window and deque of the track anew from the ring, at the instant each group was advanced to."""
     off = word(k, T_OFF)
     start = half(r, 2 * off + 2)
@@ -94,8 +94,8 @@ def rebuild(x, k, r, base, mask, step):
     fill_deques(x, k, r, base, mask, step)
 
 
-@inline
-def trim(x, k, r, base, mask, step, keep_clock):
+@shared
+def trim(x: int, k: int, r: int, base: int, mask: int, step: int, keep_clock: int) -> None:
     """Forget the events that no window and no late event can need when the clock stands at `keep_clock`."""
     keep = word(k, T_KEEP)
     if keep < 0 or keep_clock == MIN64:
@@ -117,8 +117,8 @@ def trim(x, k, r, base, mask, step, keep_clock):
     drop_outdated(x, k, r)
 
 
-@inline
-def resize(x, k, r, log2):
+@shared
+def resize(x: int, k: int, r: int, log2: int) -> None:
     """Move the ring of track k into a block of 2**log2 slots."""
     off = word(k, T_OFF)
     words = word(k, T_WORDS)
@@ -136,8 +136,8 @@ def resize(x, k, r, log2):
     set_word(r, off, new)
 
 
-@inline
-def shift_positions(x, k, r):
+@shared
+def shift_positions(x: int, k: int, r: int) -> None:
     """Count the positions of a very long-lived ring from near zero again, so that they stay within 32 bits."""
     off = word(k, T_OFF)
     log2 = word(r, off) & 63
@@ -148,8 +148,8 @@ def shift_positions(x, k, r):
     rebuild(x, k, r, base, mask, step)
 
 
-@inline
-def room(k, r):
+@shared
+def room(k: int, r: int) -> int:
     """Words of the pool that a push to track k can take at the most."""
     off = word(k, T_OFF)
     block = word(r, off)
@@ -161,8 +161,8 @@ def room(k, r):
     return need + (word(k, T_D1) - word(k, T_D0)) * (4 << ceil_log2(length + 1))
 
 
-@inline
-def make_room(x, k, r, keep_clock, lazy):
+@shared
+def make_room(x: int, k: int, r: int, keep_clock: int, lazy: bool) -> None:
     """Let the ring of track k take one more event: trim it, and enlarge it if that gave little."""
     off = word(k, T_OFF)
     block = word(r, off)
@@ -185,8 +185,8 @@ def make_room(x, k, r, keep_clock, lazy):
         resize(x, k, r, ceil_log2(2 * length + 2))
 
 
-@inline
-def write_slot(x, k, slot, i):
+@shared
+def write_slot(x: int, k: int, slot: int, i: int) -> None:
     """Copy the inputs of row i into a slot."""
     n = word(x, X_ROWS)
     set_word(slot, 0, word(word(x, X_TIME), i))
@@ -206,8 +206,8 @@ def write_slot(x, k, slot, i):
         set_word(slot, 1 + word(k, T_INPUTS), nulls)
 
 
-@inline
-def push(x, k, r, i, keep_clock, lazy):
+@shared
+def push(x: int, k: int, r: int, i: int, keep_clock: int, lazy: bool) -> int:
     """Put row i into the ring of track k at its place; returns its position.
 
     `lazy`: windows are advanced only where a probe asks.

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from operators.kernels.compiled import inline
-from operators.kernels.memory import set_word, word
+from operators.machine.functions import shared
+from operators.machine.operations import set_word, word
 
 
-@inline
-def is_before(times, entities, a, b):
+@shared
+def is_before(times: int, entities: int, a: int, b: int) -> bool:
     """Whether entry a comes before entry b."""
     return word(times, a) < word(times, b) or (word(times, a) == word(times, b) and word(entities, a) < word(entities, b))
 
 
-@inline
-def swap(array, a, b):
+@shared
+def swap(array: int, a: int, b: int) -> None:
     """Exchange two words."""
     kept = word(array, a)
     set_word(array, a, word(array, b))
     set_word(array, b, kept)
 
 
-@inline
-def push_timer(times, entities, count, t, e):
+@shared
+def push_timer(times: int, entities: int, count: int, t: int, e: int) -> int:
     """Add an entry; returns the new count. The caller made room."""
     i = count
     set_word(times, i, t)
@@ -36,8 +36,8 @@ def push_timer(times, entities, count, t, e):
     return count + 1
 
 
-@inline
-def pop_timer(times, entities, count):
+@shared
+def pop_timer(times: int, entities: int, count: int) -> int:
     """Take the first entry; returns the new count."""
     count -= 1
     set_word(times, 0, word(times, count))
