@@ -162,6 +162,8 @@ def read(text: Text) -> list[exp.Expr]:
         parsed = Parser(dialect=dialect, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text.sql)
     except SyntaxProblem as problem:
         raise text.at(InvalidSql(problem.text), problem.start, problem.end) from None
+    except RecursionError:
+        raise text.at(InvalidSql("the text nests deeper than can be read"), 0, 0) from None
     return [statement for statement in parsed if statement is not None]
 
 

@@ -102,6 +102,9 @@ def _made(text: Text, statement: exp.Expr, keys: dict[str, Key], sources: dict[s
         if isinstance(statement, CreateTable):
             return _agreed(sources, name, source_of(text, statement, keys))
         return group_of(text, statement, sources, keys)
+    except RecursionError:
+        text_of_it = "this nests deeper than can be read: name a part of it in a sub-query, (SELECT *, ... AS part FROM source) AS name"
+        raise text.located(InvalidSql(text_of_it), statement.this) from None
     except HeadraceError as error:   # every error has a place; the least is the statement's name
         raise text.located(error, statement.this) from None
 

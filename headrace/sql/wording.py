@@ -18,6 +18,7 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     (r"with \.cast\('float64'\)", "with CAST(x AS DOUBLE)"),
     (r"use \.seconds\(\)", "use SECONDS(x)"),
     (r"use ~$", "use NOT"),
+    (r"use hr\.function for it", "use a function declared in Python for it"),
     (r"compare with hr\.literal\(datetime\)", "compare with TIMESTAMP '2024-01-31 12:00:00'"),
     (r", '2w', ISO 8601 such as 'P7D', or a timedelta", ", '2w', or ISO 8601 such as 'P7D'"),
     (r"use \.sum\(\) or \.count\(\) with", "use SUM or COUNT with"),

@@ -331,7 +331,7 @@ def groups(draw: st.DrawFn) -> FeatureGroup:
 
 
 @st.composite
-def operators(draw: st.DrawFn, depth: int = 5) -> hr.Expression:
+def operators(draw: st.DrawFn, depth: int = 4) -> hr.Expression:
     """A number made of operators alone, many deep: where parentheses matter."""
     at = draw(CHANCE[8]) if depth > 0 else draw(CHANCE[2])
     if at == 0:

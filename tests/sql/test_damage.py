@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,7 +67,14 @@ def test_any_text(sql: str) -> None:
         hr.parse(sql)
 
 
+@pytest.mark.parametrize("sql", ["(" * 5000 + "price" + ")" * 5000, " + ".join(["price"] * 2000), " AND ".join(["price > 1"] * 5000)], ids=["parens", "sum", "and"])
+def test_what_is_too_deep_is_an_error_with_a_place(sql: str) -> None:
+    error = refusal(f"CREATE VIEW v WITH (key = 'buyer_id') AS SELECT {sql} AS x FROM clicks")
+    assert re.match(r"sql:\d+:\d+: .* nests (deeper than can be read|too deeply)", str(error))
+    assert "hr." not in str(error).split("\n")[0]
+
+
 def test_a_long_condition() -> None:
-    many = " AND ".join(f"price <> {number}" for number in range(200))
+    many = " AND ".join(f"price <> {number}" for number in range(100))
     found = hr.parse(f"CREATE VIEW v WITH (key = 'buyer_id') AS SELECT COUNT(*) FILTER (WHERE {many}) OVER (EVER) AS n FROM clicks", known=KNOWN)
     assert hr.parse(hr.to_sql(found.groups["v"])).groups["v"].digest == found.groups["v"].digest

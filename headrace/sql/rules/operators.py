@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -29,9 +30,18 @@ def binary(lowering: Lowering, node: exp.Expr) -> Expression:
     if isinstance(node, exp.EQ | exp.NEQ) and any(isinstance(side, exp.Null) for side in (node.this, node.expression)):
         raise InvalidSql(f"a comparison with NULL is never true: write IS {'' if isinstance(node, exp.EQ) else 'NOT '}NULL")
     if isinstance(node, exp.And | exp.Or):
-        word = node.key.upper()
-        return combine(lambda a, b: kind(this=a, expression=b), *(lowering.condition(each, word) for each in (node.this, node.expression)))
+        return _chain(lowering, node, kind)
     return combine(lambda a, b: kind(this=a, expression=b), lowering.lower(node.this), lowering.lower(node.expression))
+
+
+def _chain(lowering: Lowering, node: exp.Expr, kind: type[exp.Expression]) -> Expression:
+    """`a AND b AND c` at once: one after the other would check and copy what stands before again and again."""
+    sides: list[exp.Expr] = []
+    while type(node) is kind:
+        sides.append(node.expression)
+        node = node.this
+    conditions = [lowering.condition(each, kind.key.upper()) for each in reversed([*sides, node])]
+    return combine(lambda *nodes: reduce(lambda a, b: kind(this=a, expression=b), nodes), *conditions)
 
 
 def negation(lowering: Lowering, node: exp.Expr) -> Expression:
