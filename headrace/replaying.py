@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from headrace.errors import InvalidValue, unknown
 
@@ -16,6 +16,34 @@ if TYPE_CHECKING:
     from replay.run import Options
 
 
+@overload
+def replay(
+    target: FeatureGroup | FeatureService | Sequence[FeatureGroup | FeatureService],
+    events: Mapping[str, Any],
+    *,
+    rows: str = "events",
+    spine: Any = None,
+    time: str | None = None,
+    before: bool = False,
+    from_: Any = None,
+    to: Any = None,
+    stream: Literal[False] = False,
+    options: Options | None = None,
+) -> pa.Table: ...
+@overload
+def replay(
+    target: FeatureGroup | FeatureService | Sequence[FeatureGroup | FeatureService],
+    events: Mapping[str, Any],
+    *,
+    rows: str = "events",
+    spine: Any = None,
+    time: str | None = None,
+    before: bool = False,
+    from_: Any = None,
+    to: Any = None,
+    stream: Literal[True],
+    options: Options | None = None,
+) -> pa.RecordBatchReader: ...
 def replay(
     target: FeatureGroup | FeatureService | Sequence[FeatureGroup | FeatureService],
     events: Mapping[str, Any],
