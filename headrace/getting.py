@@ -73,7 +73,7 @@ def get(
     """
     found = repository.groups[group]
     where = f"group '{group}'"
-    wanted = [parse_entity(found.keys, each, where) if isinstance(each, str) else _complete(found, each) for each in entities]
+    wanted = [parse_entity(found.keys, each, where) if isinstance(each, str) else complete(found, each) for each in entities]
     brought = request_values(found, requests or {})
     if at is not None:
         return _at(repository, found, wanted, parse_time(at, "at"), brought, watch)
@@ -196,7 +196,8 @@ def look_up(run: Run) -> tuple[list[dict[str, Any]], set[int]]:
     return pa.table(answers).to_pylist(), known
 
 
-def _complete(group: FeatureGroup, entity: Mapping[str, Any]) -> dict[str, Any]:
+def complete(group: FeatureGroup, entity: Mapping[str, Any]) -> dict[str, Any]:
+    """An entity's values in the order of the group's Keys; raises where one is missing or none of them."""
     names = [key.name for key in group.keys]
     for name in entity:
         if name not in names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from headrace.cli.options import Context, Environment, Folder, From, Json, To, argument, open_repository, option
+from headrace.cli.options import Context, Environment, Folder, From, Json, To, argument, instant, open_repository, option
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,7 +93,7 @@ def show(
     from headrace.showing import show as rows_of_log
 
     repository = open_repository(context, repo, env)
-    table = rows_of_log(repository, source, n, parse_pairs(key or [], "--key"), start, stop)
+    table = rows_of_log(repository, source, n, parse_pairs(key or [], "--key"), instant(start, "--from"), instant(stop, "--to"))
     if as_json:
         print_json(table.to_pylist())
         return

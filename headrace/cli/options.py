@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from headrace.repository import Repository
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Context = typer.Context
 
 
@@ -43,3 +45,10 @@ def open_repository(context: Context, folder: Path | None, env: str | None) -> R
 
     given = context.obj or {}
     return Repository(folder or given.get("folder") or ".", env or given.get("env"))
+
+
+def instant(text: str | None, option_name: str) -> datetime | None:
+    """The instant that an option was given; the error names the option."""
+    from headrace.times import parse_time
+
+    return None if text is None else _EPOCH + timedelta(microseconds=parse_time(text, option_name))

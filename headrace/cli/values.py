@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headrace.cli.options import Context, Environment, Folder, From, Json, To, argument, open_repository, option
+from headrace.cli.options import Context, Environment, Folder, From, Json, To, argument, instant, open_repository, option
 
 if TYPE_CHECKING:
     from headrace.getting import Values
@@ -44,7 +44,8 @@ def preview(
 
     repository = open_repository(context, repo, env)
     with watching(f"replaying {group}") as watch:
-        found = preview_group(repository, group, n, parse_pairs(key or [], "--key"), start, stop, watch)
+        bounds = instant(start, "--from"), instant(stop, "--to")
+        found = preview_group(repository, group, n, parse_pairs(key or [], "--key"), *bounds, watch)
     if as_json:
         print_json(found.table.to_pylist())
         return
@@ -86,7 +87,7 @@ def trace(
 
     repository = open_repository(context, repo, env)
     with watching(f"asking {group}") as watch:
-        found = trace_entity(repository, group, entity, at, feature, before, parse_pairs(request or [], "--request"), watch)
+        found = trace_entity(repository, group, entity, instant(at, "--at"), feature, before, parse_pairs(request or [], "--request"), watch)
     if as_json:
         print_json(found.as_dict())
     else:
@@ -148,7 +149,7 @@ def get(
 
     repository = open_repository(context, repo, env)
     with watching(f"asking {group}") as watch:
-        found = get_values(repository, group, keys, at, parse_pairs(request or [], "--request"), watch)
+        found = get_values(repository, group, keys, instant(at, "--at"), parse_pairs(request or [], "--request"), watch)
     if as_json:
         print_json([_as_dict(each) for each in found])
     else:

@@ -6,6 +6,6 @@ are compared with what the flow says.
 
 from headrace.tracing.events import Event
 from headrace.tracing.model import CellTrace, FeatureTrace, Trace
-from headrace.tracing.tracer import trace
+from headrace.tracing.tracer import trace, trace_group
 
-__all__ = ["CellTrace", "Event", "FeatureTrace", "Trace", "trace"]
+__all__ = ["CellTrace", "Event", "FeatureTrace", "Trace", "trace", "trace_group"]

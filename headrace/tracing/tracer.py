@@ -14,19 +14,20 @@ import pyarrow as pa
 from headrace.describe import text as shown
 from headrace.describe import window_text
 from headrace.entities import parse_entity
-from headrace.errors import unknown
-from headrace.getting import STAMP, look_up, request_values, spine_of
+from headrace.getting import STAMP, complete, look_up, request_values, spine_of
 from headrace.plan import build
 from headrace.plan.explaining import bare, cell_text
 from headrace.times import parse_time
 from headrace.tracing.events import events_of
 from headrace.tracing.model import CellTrace, FeatureTrace, Trace
-from headrace.tracing.values import COUNTED, bounds_of, states_of, value_of
+from headrace.tracing.values import bounds_of, states_of, value_of
 from headrace.types import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from headrace.archive import Log
+    from headrace.groups import FeatureGroup
     from headrace.plan.model import Cell, FeaturePlan, Plan
     from headrace.repository import Repository
     from headrace.tracing.events import Event
@@ -57,20 +58,35 @@ def trace(
 
     Raises `UnknownName` for a group, feature or Key that is not there, `DataError` where the archive holds nothing of a source.
     """
-    from replay.run import MODES, Run
-    from replay.spine import Spine
     from replay.tables import archive_logs
 
     found = repository.groups[group]
-    names = list(found.features) if feature is None else list(found[feature].features)
-    wanted = parse_entity(found.keys, entity, f"group '{group}'") if isinstance(entity, str) else dict(entity)
-    for key in found.keys:
-        if key.name not in wanted:
-            raise unknown("entity without Key", key.name, f"group '{group}'", [each.name for each in found.keys])
+    wanted = parse_entity(found.keys, entity, f"group '{group}'") if isinstance(entity, str) else entity
+    asked = None if at is None else parse_time(at, "at")
     brought = request_values(found, requests or {})
-    logs = archive_logs(repository, [found])
-    asked_us = max(g.max_arrival_us for log in logs.values() for g in log.row_groups()) if at is None else parse_time(at, "at")
-    plan = build([found])
+    return trace_group(found, archive_logs(repository, [found]), wanted, asked, feature, before, brought, watch)
+
+
+def trace_group(
+    group: FeatureGroup,
+    logs: Mapping[str, Log],
+    entity: Mapping[str, Any],
+    asked_us: int | None = None,
+    feature: str | None = None,
+    before: bool = False,
+    requests: Mapping[str, Any] | None = None,
+    watch: Callable[[Any], None] | None = None,
+) -> Trace:
+    """The same over logs, with values in place of texts and the instant in microseconds."""
+    from replay.run import MODES, Run
+    from replay.spine import Spine
+
+    names = list(group.features) if feature is None else list(group[feature].features)
+    wanted = complete(group, entity)
+    brought = request_values(group, requests or {})
+    if asked_us is None:
+        asked_us = max((rows.max_arrival_us for log in logs.values() for rows in log.row_groups()), default=0)
+    plan = build([group])
     spine = Spine(spine_of(plan, [wanted], asked_us, brought), "_at", plan, before)
     run = Run(plan, logs, MODES["probes"], spine, bounds=(None, asked_us + 1))
     if watch is not None:
@@ -83,7 +99,7 @@ def trace(
     instant_us = max([each for each in (newest, passed) if each is not None], default=asked_us)
     tracer = _Tracer(plan, events, instant_us, asked_us, brought)
     features = [tracer.feature(each, rows[0][each.name]) for each in plan.groups[0].features if each.name in names]
-    return Trace(group, wanted, asked_us, instant_us, instant_us != newest, bool(known), tuple(events), tuple(features))
+    return Trace(group.name, wanted, asked_us, instant_us, instant_us != newest, bool(known), tuple(events), tuple(features))
 
 
 def _passed(run: Run, upto_us: int) -> int | None:
@@ -134,7 +150,6 @@ class _Tracer:
             track = self.plan.tracks[cell.track]
             mine = [event for event in self.events if event.source == track.source]
             states = states_of(cell, track.where, mine, self.instant_us)
-            counted = [event for event, state in zip(mine, states, strict=True) if state == COUNTED]
             after, upto = bounds_of(cell, self.instant_us)
             window = cell.window
             self.cells[cell.id] = CellTrace(
@@ -148,7 +163,7 @@ class _Tracer:
                 upto_us=upto,
                 events=tuple(mine),
                 states=tuple(states),
-                value=value_of(cell, counted),
+                value=value_of(cell, states, mine),
             )
         return self.cells[cell.id]
 

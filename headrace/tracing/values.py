@@ -52,13 +52,18 @@ def states_of(cell: Cell, where: str | None, events: Sequence[Event], instant_us
     return states
 
 
-def value_of(cell: Cell, events: Sequence[Event]) -> Any:
-    """The aggregate over the events that count, in order; times are what the plan derived, Python values."""
+def value_of(cell: Cell, states: Sequence[str], all_events: Sequence[Event]) -> Any:
+    """The aggregate over the events that count, of all the entity's events in order; a time is what the plan derived, a Python value."""
+    events = [event for event, state in zip(all_events, states, strict=True) if state == COUNTED]
     values = [event.values[cell.input] for event in events] if cell.input is not None else [1] * len(events)
     if cell.kind in {"count", "n_unique"}:
         return len(values) if cell.kind == "count" else len({_same(value) for value in values})
     if not events:
         return None
+    if cell.half_life_us:
+        # what fades stands at the newest event's time, whether its input is null or not
+        newest = max(event.time_us or 0 for event, state in zip(all_events, states, strict=True) if state in {COUNTED, NULL})
+        return _decayed(cell, values, [newest - (event.time_us or 0) for event in events])
     return _VALUES[cell.kind](cell, values, events)
 
 
@@ -113,11 +118,9 @@ def _last_time(_: Cell, __: Sequence[Any], events: Sequence[Event]) -> int | Non
     return events[-1].time_us
 
 
-def _decayed(cell: Cell, values: Sequence[Any], events: Sequence[Event]) -> float | None:
-    """Each value fades by half in a half-life, up to the newest event."""
-    newest = events[-1].time_us or 0
-    ages = [newest - (event.time_us or 0) for event in events]
-    return _float_sum([value * 0.5 ** (age / cell.half_life_us) for value, age in zip(values, ages, strict=True)])
+def _decayed(cell: Cell, values: Sequence[Any], ages_us: Sequence[int]) -> float | None:
+    """Each value fades by half in a half-life."""
+    return _float_sum([value * 0.5 ** (age / cell.half_life_us) for value, age in zip(values, ages_us, strict=True)])
 
 
 _VALUES: dict[str, Callable[[Cell, Sequence[Any], Sequence[Event]], Any]] = {
@@ -132,6 +135,4 @@ _VALUES: dict[str, Callable[[Cell, Sequence[Any], Sequence[Event]], Any]] = {
     "last_n": lambda cell, values, _: list(values[-cell.n :]),
     "lag": lambda cell, values, _: values[-1 - cell.n] if len(values) > cell.n else None,
     "last_time": _last_time,
-    "decay_sum": _decayed,
-    "decay_count": _decayed,
 }
