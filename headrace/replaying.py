@@ -30,6 +30,8 @@ def replay(
     stream: Literal[False] = False,
     options: Options | None = None,
 ) -> pa.Table: ...
+
+
 @overload
 def replay(
     target: FeatureGroup | FeatureService | Sequence[FeatureGroup | FeatureService],
@@ -44,6 +46,8 @@ def replay(
     stream: Literal[True],
     options: Options | None = None,
 ) -> pa.RecordBatchReader: ...
+
+
 def replay(
     target: FeatureGroup | FeatureService | Sequence[FeatureGroup | FeatureService],
     events: Mapping[str, Any],
