@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from headrace.archive.arrow import combined, csv, decompressed, pc, pq
+from headrace.archive.formats import csv, decompressed, pq
 from headrace.archive.lines import separator_of
 from headrace.archive.read import file_format, open_file
 from headrace.archive.texts import parse_times
+from headrace.arrow import combined, pc
 from headrace.errors import DataError
 from headrace.types import inside, type_name
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from headrace.archive.arrow import pc
+from headrace.arrow import pc
 from headrace.entities import parse_value
 from headrace.errors import unknown
 from headrace.plan import build

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.archive import ARRIVAL, OFFSET, PARTITION, FileLog, Folder, Layout
-from headrace.archive.arrow import pc
+from headrace.arrow import pc
 from headrace.entities import parse_value
 from headrace.errors import unknown
 from headrace.times import format_time, parse_time

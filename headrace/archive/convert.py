@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import Column, array, combined, joined, list_array, nulls, pc
 from headrace.archive.layout import TIMESTAMP
 from headrace.archive.texts import parse_times
+from headrace.arrow import Column, array, combined, joined, list_array, nulls, pc
 from headrace.errors import TypeMismatch
 from headrace.types import inside, type_name
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import array, combined, pc
 from headrace.archive.convert import Misfit, convert_column, convert_table, misfit_reason
 from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, ROWS_PER_GROUP, TIMESTAMP, Layout
 from headrace.archive.log import MemoryLog
+from headrace.arrow import array, combined, pc
 from headrace.errors import DataError, UnknownColumn
 
 if TYPE_CHECKING:

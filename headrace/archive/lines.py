@@ -13,10 +13,11 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import array, csv, json
 from headrace.archive.convert import misfit_reason
+from headrace.archive.formats import csv, json
 from headrace.archive.parts import DeadRow, Part, typed
 from headrace.archive.records import column_of
+from headrace.arrow import array
 from headrace.errors import DataError, UnknownColumn
 
 if TYPE_CHECKING:

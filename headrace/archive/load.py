@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import array, combined, pc
 from headrace.archive.dead import DeadLetters
 from headrace.archive.folder import Folder
 from headrace.archive.layout import ARRIVAL, OFFSET, TIMESTAMP, Layout
@@ -26,6 +25,7 @@ from headrace.archive.order import ArrivalSort
 from headrace.archive.parts import DeadRow, Part, Wanted
 from headrace.archive.read import open_file, read_parts
 from headrace.archive.write import LogWriter
+from headrace.arrow import array, combined, pc
 from headrace.errors import DataError, StorageError
 
 if TYPE_CHECKING:

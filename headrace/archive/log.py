@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import Column, array, combined, nulls, pc, pq
 from headrace.archive.folder import Folder
+from headrace.archive.formats import pq
 from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, ROWS_PER_GROUP, VERSION, Layout, place_of
+from headrace.arrow import Column, array, combined, nulls, pc
 from headrace.errors import StorageError, UnknownColumn
 from headrace.types import type_name
 

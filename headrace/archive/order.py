@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import array, combined
 from headrace.archive.layout import ARRIVAL
+from headrace.arrow import array, combined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import array
 from headrace.archive.convert import Misfit, convert_table
+from headrace.arrow import array
 from headrace.errors import UnknownColumn
 
 if TYPE_CHECKING:

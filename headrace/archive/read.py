@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import decompressed, pq
 from headrace.archive.folder import Folder
+from headrace.archive.formats import decompressed, pq
 from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, TIMESTAMP
 from headrace.archive.lines import csv_parts, json_parts
 from headrace.archive.parts import Part, Wanted, typed

@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from headrace.archive.arrow import Column, array
 from headrace.archive.convert import NO_VALUES, PER_UNIT_US, convert_column
 from headrace.archive.texts import iso_us
+from headrace.arrow import Column, array
 
 _is = pa.types
 _MISFIT = object()

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import Column, array, nulls, pc
 from headrace.archive.layout import TIMESTAMP
+from headrace.arrow import Column, array, nulls, pc
 
 _PLAIN = r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?$"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

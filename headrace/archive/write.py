@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.arrow import array, pc, pq
 from headrace.archive.folder import Folder
+from headrace.archive.formats import pq
 from headrace.archive.layout import (
     ARRIVAL,
     GROUPS_PER_FILE,
@@ -26,6 +26,7 @@ from headrace.archive.layout import (
     Layout,
     file_name,
 )
+from headrace.arrow import array, pc
 from headrace.errors import InvalidValue, StorageError
 
 if TYPE_CHECKING:

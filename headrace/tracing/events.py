@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.archive import ARRIVAL, OFFSET, PARTITION
-from headrace.archive.arrow import pc
+from headrace.arrow import pc
 from headrace.showing import equals
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from headrace.arrow import pc
 from headrace.errors import TypeMismatch
 
-from .arrow import pc
 from .buffers import integers, numbers, rebuild, valid
 from .cast import cast
 from .nodes import Node, apply, fallible

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from headrace.arrow import bounds, nulls, pc
 from headrace.errors import TypeMismatch
 
-from .arrow import bounds, nulls, pc
 from .buffers import integers, numbers, rebuild, valid
 from .isolate import isolate
 from .nested_cast import nested_kernel

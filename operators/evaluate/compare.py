@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from headrace.arrow import pc
 from headrace.errors import TypeMismatch
 from headrace.functions.common import common_type
 
-from .arrow import pc
 from .cast import cast
 from .logic import disjunction
 from .nodes import Node, apply

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from .arrow import nulls
+from headrace.arrow import nulls
 
 if TYPE_CHECKING:
     from collections.abc import Callable

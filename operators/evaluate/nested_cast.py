@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from .arrow import list_array, pc
+from headrace.arrow import list_array, pc
+
 from .buffers import numbers
 from .nodes import Frame, Node, join
 

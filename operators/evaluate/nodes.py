@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from .arrow import repeated
+from headrace.arrow import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

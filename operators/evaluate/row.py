@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from headrace import tree as trees
+from headrace.arrow import pc
 
-from .arrow import pc
 from .cast import cast
 from .compiler import Compiler
 from .nodes import Frame, Node, array

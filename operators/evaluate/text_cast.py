@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from .arrow import bounds, pc
+from headrace.arrow import bounds, pc
+
 from .buffers import truth
 from .isolate import isolate
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from headrace.arrow import nulls
 from headrace.errors import TypeMismatch, unknown
 from headrace.functions_user import USER
 
-from .arrow import nulls
 from .isolate import isolate
 from .nodes import Frame, Node, array, join
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from headrace.arrow import pc
 from operators.evaluate.arithmetic import binary, negative
-from operators.evaluate.arrow import pc
 from operators.evaluate.buffers import numbers, rebuild, valid
 from operators.evaluate.cast import cast
 from operators.evaluate.isolate import isolate

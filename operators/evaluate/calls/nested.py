@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from headrace.arrow import list_array, pc
 from headrace.errors import TypeMismatch, UnknownColumn
-from operators.evaluate.arrow import list_array, pc
 from operators.evaluate.buffers import numbers, truth
 from operators.evaluate.cast import cast
 from operators.evaluate.nested_cast import list_offsets

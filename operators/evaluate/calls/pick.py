@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from headrace.arrow import pc
 from operators.evaluate import compare, logic
-from operators.evaluate.arrow import pc
 from operators.evaluate.cast import cast
 from operators.evaluate.nodes import Node, apply, constant
 

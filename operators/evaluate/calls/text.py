@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from operators.evaluate.arrow import pc
+from headrace.arrow import pc
 from operators.evaluate.cast import cast
 from operators.evaluate.nodes import Node, apply
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from operators.evaluate.arrow import pc
+from headrace.arrow import pc
 from operators.evaluate.buffers import integers, numbers, rebuild, valid
 from operators.evaluate.cast import cast
 from operators.evaluate.nodes import Node, apply, fallible
