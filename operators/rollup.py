@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from operators.messages import Facts, Piece, Slice
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+BEHIND = 2**31
+"""The partition of what has no place of its own and comes behind everything of its arrival."""
 
 
 class KeyRollup:
@@ -241,7 +243,7 @@ class _Merged:
     def places(self, rows: Array) -> list[pa.Array]:
         """Partition and row of each row, for a sort by place; a refresh step (row -1) comes behind the events of its arrival."""
         known = rows >= 0
-        partition = np.where(known, self.partition[rows], 2**31)
+        partition = np.where(known, self.partition[rows], BEHIND)
         return [pa.array(partition), pa.array(np.where(known, self.row[rows], 0))]
 
     def take_keys(self, rows: Array) -> list[pa.Array]:
@@ -256,7 +258,7 @@ class _Merged:
 
     def take_request(self, name: str, kind: pa.DataType, rows: Array) -> pa.Array:
         """The events' own column of a request column's name; null where the source has none."""
-        return self._from_sources({s: f"r:{name}" for s in self.batches}, kind, rows, None)
+        return self._from_sources(dict.fromkeys(self.batches, f"r:{name}"), kind, rows, None)
 
     def own(self, cell: object, plan: Plan, rows: Array, other: pa.Array | None) -> pa.Array:
         """A column outside an aggregate: the event's own value, `other` in rows of other sources."""

@@ -16,6 +16,7 @@ from flows.features import build
 from operators.kernels import tables as t
 from operators.layout import build_layout
 from operators.messages import fitted
+from operators.rollup import BEHIND
 from operators.shard import Sharder
 from replay.facts import LogFacts
 from replay.slices import SLICE_ROWS, plan_slices
@@ -149,11 +150,23 @@ def _ordered(run: Run, index: int, batches: list[pa.RecordBatch]) -> pa.Table:
     schema = output_schema(run.plan, index, run.mode)
     if not batches:
         return schema.empty_table()
-    joined = pa.Table.from_batches(batches)
+    joined = pa.Table.from_batches([_placed(batch) for batch in batches])
     # refresh steps of one arrival have no row of their own: the instant and the key tell them apart
     order = ["_a", "_p", "_o", "time", *run.plan.keys[run.plan.groups[index].key].names]
     joined = joined.sort_by([(name, "ascending") for name in order])
     return pa.Table.from_batches([fitted(b, schema) for b in joined.to_batches()]).cast(schema).combine_chunks()
+
+
+def _placed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with its places; one of a slice without events holds refresh steps alone, which come behind all events of their arrival."""
+    if "_o" in batch.schema.names:
+        return batch
+    count = batch.num_rows
+    places = {"_a": batch.column("_arrival"), "_p": pa.array([BEHIND] * count, pa.int64()), "_o": pa.array([0] * count, pa.int64())}
+    at = batch.schema.get_field_index("_n") + 1
+    for place, (name, column) in enumerate(places.items()):
+        batch = batch.add_column(at + place, name, column)
+    return batch
 
 
 def output_schema(plan: Plan, index: int, mode: int) -> pa.Schema:
