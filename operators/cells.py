@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from operators.keys import column_of_texts, is_text
+from headrace.arrow import array, from_buffers, list_array, pc
 from operators.kernels import tables as t
+from operators.keys import column_of_texts, is_text, texts_of, words_of
 
 if TYPE_CHECKING:
+    from headrace.arrow import Column as Values
     from operators.kernels.tables import Array
     from operators.layout import Column
     from operators.texts import Texts
 
 
-def bitmap(valid: Array) -> pa.Buffer | None:
+def bitmap(valid: Array) -> Array | None:
     """The validity bitmap of a byte a row; None when every row is valid."""
-    return None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return None if valid.all() else np.packbits(valid, bitorder="little")
 
 
-def words_column(words: Array, valid: Array, kind: pa.DataType, texts: Texts) -> pa.Array:
+def words_column(words: Array, valid: Array, kind: pa.DataType, texts: Texts) -> Values:
     """A column of the type from words, null where `valid` is 0."""
     n = len(words)
     if is_text(kind):
@@ -29,21 +31,22 @@ def words_column(words: Array, valid: Array, kind: pa.DataType, texts: Texts) ->
         offsets, data = texts.gather(np.where(valid != 0, words, 0)) if texts.count else (np.zeros(n + 1, np.int64), np.zeros(0, np.uint8))
         column = column_of_texts(offsets, data, kind)
         mask = bitmap(valid)
-        return column if mask is None else pa.Array.from_buffers(column.type, n, [mask, *column.buffers()[1:]])
+        return column if mask is None else from_buffers(column.type, n, [mask, *column.buffers()[1:]])
     words = np.ascontiguousarray(words)
     mask = bitmap(valid)
     if pa.types.is_floating(kind):
-        return pa.Array.from_buffers(pa.float64(), n, [mask, pa.py_buffer(words)]).cast(kind)
+        return from_buffers(pa.float64(), n, [mask, words]).cast(kind)
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return pa.Array.from_buffers(pa.int64(), n, [mask, pa.py_buffer(words)]).cast(kind)
+        return from_buffers(pa.int64(), n, [mask, words]).cast(kind)
     if kind.bit_width == 32:
-        return pa.Array.from_buffers(pa.int64(), n, [mask, pa.py_buffer(words)]).cast(pa.int32()).cast(kind)
-    return pa.Array.from_buffers(kind, n, [mask, pa.py_buffer(words)])
+        return from_buffers(pa.int64(), n, [mask, words]).cast(pa.int32()).cast(kind)
+    return from_buffers(kind, n, [mask, words])
 
 
-def cell_column(column: Column, words: Array, valid: Array, texts: Texts) -> pa.Array:
+def cell_column(column: Column, words: Array, valid: Array, texts: Texts) -> Values:
     """The Arrow column of one cell; `words` and `valid` are columns × rows of its group."""
     at = column.column
+    kind: Any = column.cell.type
     if column.kind >= 0 and column.cell.kind != "last_n":
         return words_column(words[at], valid[at], column.cell.type, texts)
     n = column.n
@@ -55,17 +58,13 @@ def cell_column(column: Column, words: Array, valid: Array, texts: Texts) -> pa.
     flat_valid = valid[at - n : at].T[taken]
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
-    values = words_column(flat, flat_valid, column.cell.type.value_type, texts)
-    mask = None if valid[at].all() else pa.array(valid[at] == 0)
-    return pa.ListArray.from_arrays(pa.array(offsets), values, type=column.cell.type, mask=mask)
+    values = words_column(flat, flat_valid, kind.value_type, texts)
+    mask = None if valid[at].all() else array(valid[at] == 0)
+    return list_array(array(offsets), values, kind, mask)
 
 
-def input_words(column: pa.Array, kind: int, texts: Texts) -> tuple[Array, Array | None]:
+def input_words(column: Values, kind: int, texts: Texts) -> tuple[Array, Array | None]:
     """A derived column as words, and a byte a row where it has nulls."""
-    import pyarrow.compute as pc
-
-    from operators.keys import texts_of, words_of
-
     nulls = pc.is_null(column).to_numpy(zero_copy_only=False).astype(np.uint8) if column.null_count else None
     if kind == t.VT_STRING:
         valid = np.ones(len(column), np.uint8) if nulls is None else 1 - nulls

@@ -1,8 +1,8 @@
 """The clock of a set of sources as a function of log time.
 
-`Clock.walk` takes the records of a stretch of the log in the order of their places and returns the stretch's `Pieces`: the clock is piecewise
-`value + slope * (log time - at)`, slope 1 where every partition is silent. It promises that the pieces depend on the log alone, not on how the
-records were cut into stretches. Refresh instants are multiples of `refresh_us` since 1970.
+`Clock.walk` takes the records of a stretch of the log in the order of their places and returns the stretch's `Pieces`: the clock is
+piecewise `value + slope * (log time - at)`, slope 1 where every partition is silent. It promises that the pieces depend on the log alone,
+not on how the records were cut into stretches. Refresh instants are multiples of `refresh_us` since 1970.
 """
 
 from __future__ import annotations
@@ -37,12 +37,14 @@ class Pieces:
         known = i >= 0
         i = np.maximum(i, 0)
         value = self.value[i] + self.slope[i] * (log_time - self.at[i])
-        return np.where(known, value, MIN64)
+        clock: Array = np.where(known, value, MIN64)
+        return clock
 
     def passed(self, log_time: Array) -> Array:
         """The newest refresh instant that the clock has passed at each log time, or the smallest int64."""
         clock = self.clock(log_time)
-        return np.where(clock == MIN64, MIN64, clock // self.refresh_us * self.refresh_us)
+        passed: Array = np.where(clock == MIN64, MIN64, clock // self.refresh_us * self.refresh_us)
+        return passed
 
     def arrival(self, instants: Array) -> Array:
         """The log time at which the clock passed each refresh instant; instants are passed within the stretch."""
@@ -72,8 +74,9 @@ class Clock:
         at, value, slope = (np.empty(room, np.int64) for _ in range(3))
         early = np.zeros(len(arrivals), np.uint8)
         count = judge.walk(
-            arrivals, times, partitions, counted, self.idle, self.last, self.newest, self.state, self.refresh_us, self.lateness, at, value, slope, early
-        )
+            arrivals, times, partitions, counted, self.idle, self.last, self.newest, self.state, self.refresh_us, self.lateness,
+            at, value, slope, early,
+        )  # fmt: skip
         pieces = Pieces(
             np.concatenate([self.carried[0], at[:count]]), np.concatenate([self.carried[1], value[:count]]),
             np.concatenate([self.carried[2], slope[:count]]), self.refresh_us,
@@ -100,5 +103,8 @@ class Clock:
 
 
 def clock_sets(plan: Plan) -> list[tuple[tuple[str, ...], int]]:
-    """The distinct (sources, refresh) of the plan's groups; each has a clock of its own, so that a group's values do not depend on its company."""
+    """The distinct (sources, refresh) of the plan's groups.
+
+    Each has a clock of its own, so that a group's values do not depend on its company.
+    """
     return list(dict.fromkeys((group.sources, group.refresh_us) for group in plan.groups))

@@ -1,7 +1,7 @@
 """derive: the row-level expressions of a source, on whole batches.
 
-Promises one column for each derived expression of the plan and the number of rows in which it failed (their values are null); other columns and
-rows are untouched. Expressions are compiled at the first batch, whose schema types them.
+Promises one column for each derived expression of the plan and the number of rows in which it failed (their values are null); other
+columns and rows are untouched. Expressions are compiled at the first batch, whose schema types them.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """finish: features from cells, for rows of events, steps and probes alike.
 
-Promises that the same function makes a feature in the flow, in the point-in-time look-up and in the service. A step also keeps the cells that its unfinished features
-need, under `_cell:<id>`, so that `finish_lookup` can complete them at the asker's instant.
+Promises that the same function makes a feature in the flow, in the point-in-time look-up and in the service. A step also keeps the cells
+that its unfinished features need, under `_cell:<id>`, so that `finish_lookup` can complete them at the asker's instant.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from headrace.arrow import nulls
 from operators.evaluate import compile_finish
 from operators.kernels import tables as t
 from operators.messages import Rows
@@ -17,6 +18,7 @@ from operators.messages import Rows
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from headrace.arrow import Column
     from headrace.plan.model import GroupPlan, Plan
 
 CELL = "_cell:"
@@ -57,16 +59,16 @@ class Finisher:
         return pa.RecordBatch.from_arrays(arrays, names), failures
 
     @staticmethod
-    def _request(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> pa.Array[Any]:
+    def _request(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> Column:
         column = REQUEST + name
-        return batch.column(column) if column in batch.schema.names else pa.nulls(batch.num_rows, kind)
+        return batch.column(column) if column in batch.schema.names else nulls(batch.num_rows, kind)
 
 
-def finish_lookup(group: GroupPlan, step: pa.RecordBatch, now: pa.Array[Any], requests: Mapping[str, pa.Array[Any]]) -> pa.RecordBatch:
+def finish_lookup(group: GroupPlan, step: pa.RecordBatch, now: Column, requests: Mapping[str, Column]) -> pa.RecordBatch:
     """The features of standing steps for askers at `now`.
 
-    `step` is a batch of steps, one a row, with the features and `_cell:` columns that the flow wrote, all null where no step stands; `now` is
-    timestamp[us, UTC]. Features that stand in the step are passed on; the others are finished.
+    `step` is a batch of steps, one a row, with the features and `_cell:` columns that the flow wrote, all null where no step stands;
+    `now` is timestamp[us, UTC]. Features that stand in the step are passed on; the others are finished.
     """
     late = [f for f in group.features if not f.static]
     columns = {f.name: step.column(f.name) for f in group.features if f.static}
@@ -92,6 +94,6 @@ class Finish:
         group = finisher.group.name
         counts = {f"failed {group}.{name}": n for name, n in failures.items()}
         for feature in finisher.group.features:
-            if nulls := batch.column(feature.name).null_count:
-                counts[f"null {group}.{feature.name}"] = nulls
+            if missing := batch.column(feature.name).null_count:
+                counts[f"null {group}.{feature.name}"] = missing
         return Rows(rows.slice, rows.group, batch, counts)

@@ -1,23 +1,24 @@
 """Keys of entities: from key columns to hashes and bytes, and back.
 
 A single whole-number key is its own identity: its hash is a bijection of it. Any other key is the bytes of its parts:
-one text as it stands; a composite key part by part, a number in eight bytes (little end first), a text behind its length in four. The hash decides the shard and is
-part of the checkpoint format.
+one text as it stands; a composite key part by part, a number in eight bytes (little end first), a text behind its length in four. The hash
+decides the shard and is part of the checkpoint format.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from headrace.arrow import from_buffers, pc
 from operators.kernels import bytes_of_keys, intern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from headrace.arrow import Column
     from operators.kernels.tables import Array
 
 NO_OFFSETS = np.zeros(0, np.int64)
@@ -36,7 +37,7 @@ def is_word(types: Sequence[pa.DataType]) -> bool:
     return len(types) == 1 and not is_text(types[0])
 
 
-def words_of(column: pa.Array) -> Array:
+def words_of(column: Column) -> Array:
     """A column of numbers, dates, times or bools as int64; nulls as 0."""
     kind = column.type
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
@@ -46,25 +47,26 @@ def words_of(column: pa.Array) -> Array:
     elif pa.types.is_floating(kind):
         column = column.cast(pa.float64())
     if column.null_count:
-        column = pc.fill_null(column, pa.scalar(0, column.type) if not pa.types.is_timestamp(column.type) else pa.scalar(0, pa.int64()).cast(column.type))
+        zero = pa.scalar(0, pa.int64()).cast(column.type) if pa.types.is_timestamp(column.type) else pa.scalar(0, column.type)
+        column = pc.fill_null(column, zero)
     if len(column) == 0:
         return np.zeros(0, np.int64)
-    buffer = column.buffers()[1]
-    return np.frombuffer(buffer, np.int64, count=len(column), offset=8 * column.offset)
+    words: Array = np.frombuffer(column.buffers()[1], np.int64, count=len(column), offset=8 * column.offset)
+    return words
 
 
-def texts_of(column: pa.Array) -> tuple[Array, Array]:
+def texts_of(column: Column) -> tuple[Array, Array]:
     """`(offsets, data)` of a text column: int64 offsets, one more than rows; a null is empty."""
     if len(column) == 0:
         return np.zeros(1, np.int64), NO_DATA
     large = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
-    width = np.int64 if large else np.int32
+    width: Any = np.int64 if large else np.int32
     _, offsets, data = column.buffers()
     ends = np.frombuffer(offsets, width, count=len(column) + 1, offset=np.dtype(width).itemsize * column.offset).astype(np.int64)
     return ends, NO_DATA if data is None else np.frombuffer(data, np.uint8)
 
 
-def key_bytes(columns: Sequence[pa.Array]) -> tuple[Array, Array]:
+def key_bytes(columns: Sequence[Column]) -> tuple[Array, Array]:
     """`(offsets, data)` of keys that are not identified by their hash."""
     if len(columns) == 1:
         return texts_of(columns[0])
@@ -77,7 +79,7 @@ def key_bytes(columns: Sequence[pa.Array]) -> tuple[Array, Array]:
     return offsets, data
 
 
-def key_hashes(columns: Sequence[pa.Array]) -> Array:
+def key_hashes(columns: Sequence[Column]) -> Array:
     """The 64-bit hash of each row's key; the columns have no nulls."""
     out = np.empty(len(columns[0]), np.int64)
     if is_word([c.type for c in columns]):
@@ -87,10 +89,9 @@ def key_hashes(columns: Sequence[pa.Array]) -> Array:
     return out
 
 
-def column_of_words(words: Array, kind: pa.DataType) -> pa.Array:
+def column_of_words(words: Array, kind: pa.DataType) -> Column:
     """An Arrow column of the type from int64 words; the inverse of `words_of`."""
-    words = np.ascontiguousarray(words)
-    array = pa.Array.from_buffers(pa.int64(), len(words), [None, pa.py_buffer(words)])
+    array = from_buffers(pa.int64(), len(words), [None, np.ascontiguousarray(words)])
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return array.cast(kind)
     if pa.types.is_date32(kind) or pa.types.is_time32(kind):
@@ -100,15 +101,13 @@ def column_of_words(words: Array, kind: pa.DataType) -> pa.Array:
     return array.view(kind)
 
 
-def column_of_texts(offsets: Array, data: Array, kind: pa.DataType) -> pa.Array:
+def column_of_texts(offsets: Array, data: Array, kind: pa.DataType) -> Column:
     """An Arrow text column from offsets and bytes."""
-    large = pa.Array.from_buffers(
-        pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(np.ascontiguousarray(offsets)), pa.py_buffer(np.ascontiguousarray(data))]
-    )
+    large = from_buffers(pa.large_binary(), len(offsets) - 1, [None, np.ascontiguousarray(offsets), np.ascontiguousarray(data)])
     return large.cast(pa.binary()).cast(kind) if kind != pa.large_binary() else large
 
 
-def keys_back(hashes: Array, key_at: Array, arena: Array, types: Sequence[pa.DataType]) -> list[pa.Array]:
+def keys_back(hashes: Array, key_at: Array, arena: Array, types: Sequence[pa.DataType]) -> list[Column]:
     """The key columns of entities, from what a state keeps of them."""
     if is_word(types):
         out = np.empty(len(hashes), np.int64)

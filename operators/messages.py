@@ -1,17 +1,18 @@
 """What flows between the operators: pieces of record batches for a shard, and the marks that end a slice.
 
-A slice of a batch that is pickled carries the whole batch with it; a piece writes the Arrow IPC bytes of its rows instead. Owner of a batch is
-whoever holds the piece last; nothing changes its buffers.
+A slice of a batch that is pickled carries the whole batch with it; a piece writes the Arrow IPC bytes of its rows instead. Owner of a
+batch is whoever holds the piece last; nothing changes its buffers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from operators.clock import Pieces
+if TYPE_CHECKING:
+    from operators.clock import Pieces
 
 
 def _bytes(batch: pa.RecordBatch) -> bytes:
@@ -27,8 +28,8 @@ def _batch(data: bytes) -> pa.RecordBatch:
         return reader.read_next_batch()
 
 
-def _piece(data: bytes, *head: Any) -> Piece:
-    return Piece(*head, _batch(data))
+def _piece(data: bytes, slice_: int, key: int, source: int, order: tuple[int, int]) -> Piece:
+    return Piece(slice_, key, source, order, _batch(data))
 
 
 def _rows(data: bytes, slice_: int, group: int, counts: dict[str, int]) -> Rows:
@@ -39,8 +40,8 @@ def _rows(data: bytes, slice_: int, group: int, counts: dict[str, int]) -> Rows:
 class Piece:
     """Rows of one source, or of a spine (source -1), for one key of one shard, in the order of their places.
 
-    Columns: `_t` event time, `_a` arrival (int64 µs), `_h` key hash, `k0…` the key, then the derived columns by id. `order` places pieces of
-    one slice before they are merged by arrival: (partition's place in the order of topics, first row).
+    Columns: `_t` event time, `_a` arrival (int64 µs), `_h` key hash, `k0…` the key, then the derived columns by id. `order` places pieces
+    of one slice before they are merged by arrival: (partition's place in the order of topics, first row).
     """
 
     slice: int
@@ -98,9 +99,9 @@ def add_counts(into: dict[str, int], more: dict[str, int]) -> None:
 class Facts:
     """What is known of a slice as a whole, the same for every shard.
 
-    `clocks` has one for each distinct (sources, refresh) of the plan's groups, in the order of `operators.clock.clock_sets`; it is empty where nothing asks for
-    a clock. `keep_clock` is an instant that every clock has passed before the slice, or the smallest int64. `tick` is the log time at
-    which the slice ends; `checkpoint` says that the state is to be kept behind it, `last` that no slice follows.
+    `clocks` has one for each distinct (sources, refresh) of the plan's groups, in the order of `operators.clock.clock_sets`; it is empty
+    where nothing asks for a clock. `keep_clock` is an instant that every clock has passed before the slice, or the smallest int64. `tick`
+    is the log time at which the slice ends; `checkpoint` says that the state is to be kept behind it, `last` that no slice follows.
     """
 
     clocks: list[Pieces]

@@ -1,7 +1,7 @@
 """rollup: apply the rows of a slice to a shard's state, and write what the mode asks for.
 
-Promises that what is written depends on the rows and their places alone: not on how batches fell, on the number of workers, nor on what other shards do. State is
-this shard's alone. Output is a batch of cells a group; `finish` makes features of them.
+Promises that what is written depends on the rows and their places alone: not on how batches fell, on the number of workers, nor on what
+other shards do. State is this shard's alone. Output is a batch of cells a group; `finish` makes features of them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from bytewax.operators import StatefulBatchLogic
 
+from headrace.arrow import array, nulls, pc
 from operators.cells import cell_column, input_words
 from operators.clock import clock_sets
 from operators.kernels import tables as t
@@ -24,7 +24,8 @@ from operators.state import KeyState, Written
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from headrace.plan.model import Plan
+    from headrace.arrow import Column
+    from headrace.plan.model import Cell, Plan
     from operators.kernels.tables import Array
     from operators.layout import Layout
     from operators.messages import Facts, Piece, Slice
@@ -88,30 +89,31 @@ class KeyRollup:
         passed = np.full((groups, n), t.MIN64, np.int64) if facts.clocks or layout.mode != t.EVENTS else np.empty((groups, n), np.int64)
         # what a row's source does not bring is read by no track of it
         values = np.empty((max([1, *(len(s) for s in layout.slots.values())]), n), np.int64)
-        nulls = np.zeros(values.shape, np.uint8)
+        missing = np.zeros(values.shape, np.uint8)
         passes = np.zeros((max([1, *(len(s) for s in layout.filters.values())]), n), np.uint8)
         if merged.n:
             m = merged.n
             source[:m], time[:m], arrival[:m], early[:m] = merged.source, merged.time, merged.arrival, merged.early
             offsets, data = (NO_OFFSETS, NO_DATA) if self.exact else key_bytes(merged.keys)
             entity[:m] = self.state.find(merged.hashes, (merged.source >= 0).astype(np.uint8), offsets, data)
-            for s, name in enumerate(layout.sources):
+            for name in layout.sources:
                 if name in merged.batches:
-                    self._inputs(merged, s, name, values, nulls, passes)
+                    self._inputs(merged, name, values, missing, passes)
         if facts.clocks:
-            # a refresh comes behind the events of its arrival and before the probes; a probe that asks for what stood before t comes first of all
+            # a refresh comes behind the events of its arrival and before the probes;
+            # a probe that asks for what stood before t comes first of all
             at = arrival - np.where((source == -1) & ~merged.before_flag(n), 0, 1)
             for g, clock in enumerate(self.clock_of):
                 passed[g] = facts.clocks[clock].passed(at)
-        return t.Rows(entity, source, time, arrival, values, nulls, passes, passed, early)
+        return t.Rows(entity, source, time, arrival, values, missing, passes, passed, early)
 
-    def _inputs(self, merged: _Merged, s: int, name: str, values: Array, nulls: Array, passes: Array) -> None:
+    def _inputs(self, merged: _Merged, name: str, values: Array, missing: Array, passes: Array) -> None:
         batch, at = merged.batches[name], merged.rows_of[name]
         for slot, column in enumerate(self.layout.slots[name]):
-            words, missing = input_words(batch.column(column), value_type(self.layout.types[column]), self.state.texts)
+            words, is_null = input_words(batch.column(column), value_type(self.layout.types[column]), self.state.texts)
             values[slot, at] = words
-            if missing is not None:
-                nulls[slot, at] = missing
+            if is_null is not None:
+                missing[slot, at] = is_null
         for slot, column in enumerate(self.layout.filters[name]):
             passes[slot, at] = pc.fill_null(batch.column(column), False).to_numpy(zero_copy_only=False)
 
@@ -168,7 +170,7 @@ class KeyRollup:
             inside &= time < stop
         return batch if inside.all() else batch.filter(pa.array(inside))
 
-    def _keys(self, entities: Array) -> list[pa.Array]:
+    def _keys(self, entities: Array) -> list[Column]:
         state = self.state
         hashes = state.record[entities, 0]
         at = state.key_at[entities] if not self.exact else state.key_at[:0]
@@ -211,17 +213,20 @@ class _Merged:
         time = np.concatenate([words_of(p.batch.column("_t")) for p in ordered])
         hashes = np.concatenate([words_of(p.batch.column("_h")) for p in ordered])
         early = np.concatenate([_early(p.batch) for p in ordered])
-        parts = range(len(plan.keys[layout.key].names))
-        keys = [pa.concat_arrays([p.batch.column(f"k{i}") for p in ordered]) if len(ordered) > 1 else ordered[0].batch.column(f"k{i}") for i in parts]
+        keys: list[Column] = []
+        for i in range(len(plan.keys[layout.key].names)):
+            columns = [p.batch.column(f"k{i}") for p in ordered]
+            keys.append(pa.concat_arrays(columns) if len(columns) > 1 else columns[0])
         if order is not None:
             arrival, source, number, time, hashes, early = (a[order] for a in (arrival, source, number, time, hashes, early))
-            taken = pa.array(order)
-            keys = [k.take(taken) for k in keys]
-        self.arrival, self.source, self.number, self.time, self.hashes, self.early, self.keys = arrival, source, number, time, hashes, early, keys
+            keys = [k.take(array(order)) for k in keys]
+        self.arrival, self.source, self.number, self.time = arrival, source, number, time
+        self.hashes, self.early, self.keys = hashes, early, keys
         self.layout = layout
         self.placed = bool(middle) and "_o" in middle[0].batch.schema.names
         if self.placed:
-            row = np.concatenate([words_of(p.batch.column("_o")) if p.source >= 0 else np.zeros(p.batch.num_rows, np.int64) for p in ordered])
+            rows_of = [words_of(p.batch.column("_o")) if p.source >= 0 else np.zeros(p.batch.num_rows, np.int64) for p in ordered]
+            row = np.concatenate(rows_of)
             partition = np.repeat(np.array([p.order[0] for p in ordered], np.int64), counts)
             self.row, self.partition = (row, partition) if order is None else (row[order], partition[order])
         for name in self.batches:
@@ -240,44 +245,44 @@ class _Merged:
         """Whether probes ask for what stood before their instant, as a mask of n rows."""
         return np.full(n, self.before)
 
-    def places(self, rows: Array) -> list[pa.Array]:
+    def places(self, rows: Array) -> list[Column]:
         """Partition and row of each row, for a sort by place; a refresh step (row -1) comes behind the events of its arrival."""
         known = rows >= 0
         partition = np.where(known, self.partition[rows], BEHIND)
         return [pa.array(partition), pa.array(np.where(known, self.row[rows], 0))]
 
-    def take_keys(self, rows: Array) -> list[pa.Array]:
+    def take_keys(self, rows: Array) -> list[Column]:
         """The key columns of some rows."""
         if len(rows) == self.n and _is_sorted(rows):
             return list(self.keys)
-        return [k.take(pa.array(rows)) for k in self.keys]
+        return [k.take(array(rows)) for k in self.keys]
 
-    def take_spine(self, column: str, rows: Array) -> pa.Array:
+    def take_spine(self, column: str, rows: Array) -> Column:
         """A column of the probes."""
-        return self.batches[""].column(column).take(pa.array(self.number[rows]))
+        return self.batches[""].column(column).take(array(self.number[rows]))
 
-    def take_request(self, name: str, kind: pa.DataType, rows: Array) -> pa.Array:
+    def take_request(self, name: str, kind: pa.DataType, rows: Array) -> Column:
         """The events' own column of a request column's name; null where the source has none."""
         return self._from_sources(dict.fromkeys(self.batches, f"r:{name}"), kind, rows, None)
 
-    def own(self, cell: object, plan: Plan, rows: Array, other: pa.Array | None) -> pa.Array:
+    def own(self, cell: Cell, plan: Plan, rows: Array, other: Column | None) -> Column:
         """A column outside an aggregate: the event's own value, `other` in rows of other sources."""
-        name = plan.tracks[cell.track].source  # type: ignore[attr-defined]
-        return self._from_sources({name: cell.input}, cell.type, rows, other)  # type: ignore[attr-defined]
+        name = plan.tracks[cell.track].source
+        return self._from_sources({name: cell.input or ""}, cell.type, rows, other)
 
-    def _from_sources(self, columns: dict[str, str], kind: pa.DataType, rows: Array, other: pa.Array | None) -> pa.Array:
+    def _from_sources(self, columns: dict[str, str], kind: pa.DataType, rows: Array, other: Column | None) -> Column:
         source, number = self.source[rows], self.number[rows]
-        result = other if other is not None else pa.nulls(len(rows), kind)
+        result = other if other is not None else nulls(len(rows), kind)
         for name, column in columns.items():
             if name not in self.batches or column not in self.batches[name].schema.names:
                 continue
             values = self.batches[name].column(column)
             mine = source == self.layout.sources.index(name)
             if mine.all():
-                taken = values if len(values) == len(rows) and _is_sorted(number) else values.take(pa.array(number))
+                taken = values if len(values) == len(rows) and _is_sorted(number) else values.take(array(number))
                 return taken.cast(kind)
-            taken = values.take(pa.array(np.where(mine, number, 0), mask=~mine)).cast(kind)
-            result = pc.if_else(pa.array(mine), taken, result)
+            taken = values.take(array(np.where(mine, number, 0), mask=~mine)).cast(kind)
+            result = pc.if_else(array(mine), taken, result)
         return result
 
 
@@ -300,7 +305,8 @@ def concat(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 class Rollup(StatefulBatchLogic[Any, Any, int]):
     """All keys of a plan in one shard, as a step of the flow: slices in, rows and the ends of slices out.
 
-    Its state is too large for Bytewax's store and is written by `checkpoint` where a slice asks for it; a snapshot is only the slice's number.
+    Its state is too large for Bytewax's store and is written by `checkpoint` where a slice asks for it; a snapshot is only the slice's
+    number.
     """
 
     def __init__(self, keys: Callable[[int], list[KeyRollup]], checkpoint: Callable[[int, int, list[KeyRollup]], None] | None) -> None:

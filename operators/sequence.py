@@ -1,7 +1,7 @@
 """sequence: put the pieces of a slice in the order of their places, once every reader has ended the slice.
 
-Promises that a slice leaves whole and only when the marks of all readers are there; relies on the readers to send every piece of a slice before its mark. One
-instance per shard.
+Promises that a slice leaves whole and only when the marks of all readers are there; relies on the readers to send every piece of a slice
+before its mark. One instance per shard.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """shard: split a batch of a source by the hash of each key, into one piece a shard.
 
-Promises that the rows of a piece keep their order, that the rows of an entity are in one shard whatever the source, and that rows with a null key are counted and
-left out. The names of the shards are what Bytewax routes by; they and the hash are part of the checkpoint format.
+Promises that the rows of a piece keep their order, that the rows of an entity are in one shard whatever the source, and that rows with a
+null key are counted and left out. The names of the shards are what Bytewax routes by; they and the hash are part of the checkpoint format.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from headrace.arrow import array, pc
 from operators.derive import Deriver
 from operators.kernels import judge
 from operators.kernels import split as splitting
@@ -23,6 +23,7 @@ from operators.messages import Piece
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from headrace.arrow import Column
     from headrace.plan.model import Plan
     from operators.kernels.tables import Array
     from operators.layout import Layout
@@ -84,7 +85,8 @@ class Sharder:
                 order = [d.id for d in plan.source(name).derived if d.id in ids]
                 self.columns[name, layout.key] = order
                 asked = {n: kind for group in layout.groups if name in group.sources for n, kind in group.requests}
-                self.requests[name, layout.key] = {n: k for n, k in asked.items() if n in plan.source(name).columns and layout.mode == t.EVENTS}
+                columns = plan.source(name).columns if layout.mode == t.EVENTS else ()
+                self.requests[name, layout.key] = {n: kind for n, kind in asked.items() if n in columns}
                 wanted[name] |= ids
         self.derivers = {s.name: Deriver(s, frozenset(wanted[s.name])) for s in plan.sources}
 
@@ -100,8 +102,8 @@ class Sharder:
     ) -> tuple[Prepared, int]:
         """Everything between a decoded batch of one partition and its pieces; returns also the newest event time after it.
 
-        `batch` has the source's columns and `_arrival`; `newest` is the newest event time before it in its partition; `drop` are row numbers
-        that are known to be duplicates; `within` is the log time (after, upto] whose rows are wanted, all of them are judged.
+        `batch` has the source's columns and `_arrival`; `newest` is the newest event time before it in its partition; `drop` are row
+        numbers that are known to be duplicates; `within` is the log time (after, upto] whose rows are wanted, all of them are judged.
         """
         plan = self.plan.source(source)
         time_column = batch.column(plan.time)
@@ -121,7 +123,7 @@ class Sharder:
                 rows = np.flatnonzero(verdict == code)
                 if len(rows):
                     prepared.count(reason, len(rows))
-                    prepared.rejected.append((reason, batch.take(pa.array(rows))))
+                    prepared.rejected.append((reason, batch.take(array(rows))))
         if drop is not None and len(drop):
             duplicate = np.zeros(len(keep), bool)
             duplicate[drop] = True
@@ -130,7 +132,7 @@ class Sharder:
             keep &= ~duplicate
         if not keep.all():
             chosen = np.flatnonzero(keep)
-            batch = batch.take(pa.array(chosen))
+            batch = batch.take(array(chosen))
             times, arrivals = times[chosen], arrivals[chosen]
         if batch.num_rows:
             self._pieces(prepared, slice_, source, batch, times, arrivals, order)
@@ -165,7 +167,7 @@ class Sharder:
             prepared.pieces.extend(pieces_of(rows, len(columns), slice_, layout.key, self.names.index(source), order))
 
 
-def without_key(columns: Sequence[pa.Array]) -> Array | None:
+def without_key(columns: Sequence[Column]) -> Array | None:
     """Which rows lack a part of their key; None when none does."""
     if not any(c.null_count for c in columns):
         return None
@@ -183,7 +185,7 @@ def pieces_of(rows: pa.RecordBatch, parts: int, slice_: int, key: int, source: i
     permutation = np.empty(len(hashes), np.int64)
     ends = np.empty(SHARDS, np.int64)
     splitting.split(hashes, SHIFT, permutation, ends)
-    rows = rows.add_column(2, "_h", pa.array(hashes)).take(pa.array(permutation))
+    rows = rows.add_column(2, "_h", pa.array(hashes)).take(array(permutation))
     pieces = []
     start = 0
     for shard, end in enumerate(ends.tolist()):
@@ -194,7 +196,7 @@ def pieces_of(rows: pa.RecordBatch, parts: int, slice_: int, key: int, source: i
 
 
 def split_spine(
-    plan: Plan, layout: Layout, spine: Mapping[str, pa.Array], instants: Array, numbers: Array, slice_: int, before: bool
+    plan: Plan, layout: Layout, spine: Mapping[str, Column], instants: Array, numbers: Array, slice_: int, before: bool
 ) -> list[tuple[int, Piece]]:
     """Probes of one key from the columns of a spine; rows that lack a part of their key are left out."""
     key = plan.keys[layout.key]
