@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headrace.constructors import coalesce, concat, event_time, function, greatest, haversine, least, literal, struct, when
-    from headrace.errors import HeadraceError
+    from headrace.errors import HeadraceError, HeadraceWarning
     from headrace.expressions import Expression
     from headrace.groups import FeatureGroup, Selection
     from headrace.keys import Dimension, Key
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "constructors": ("coalesce", "concat", "event_time", "function", "greatest", "haversine", "least", "literal", "struct", "when"),
-    "errors": ("HeadraceError",),
+    "errors": ("HeadraceError", "HeadraceWarning"),
     "expressions": ("Expression",),
     "groups": ("FeatureGroup", "Selection"),
     "keys": ("Dimension", "Key"),
@@ -44,9 +44,9 @@ _WHERE = {name: module for module, names in _MODULES.items() for name in names}
 """Public names and the modules of this package that hold them."""
 
 __all__ = [
-    "Dimension", "Expression", "FeatureGroup", "FeatureService", "HeadraceError", "Key", "Repository", "Request", "Selection", "Source",
-    "Window", "coalesce", "concat", "event_time", "function", "greatest", "haversine", "label", "least", "literal", "parse", "replay",
-    "struct", "to_sql", "when", "window",
+    "Dimension", "Expression", "FeatureGroup", "FeatureService", "HeadraceError", "HeadraceWarning", "Key", "Repository", "Request",
+    "Selection", "Source", "Window", "coalesce", "concat", "event_time", "function", "greatest", "haversine", "label", "least", "literal",
+    "parse", "replay", "struct", "to_sql", "when", "window",
 ]  # fmt: skip
 
 

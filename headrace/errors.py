@@ -52,6 +52,10 @@ def _again(kind: type[HeadraceError], text: str, facts: dict[str, Any]) -> Headr
     return error
 
 
+class HeadraceWarning(UserWarning):
+    """Something that is computed as asked, and is probably not what was meant. The command line prints it and goes on."""
+
+
 class UserError(HeadraceError):
     """A mistake of the person who wrote or called something; the command line ends with 2."""
 

@@ -1,18 +1,18 @@
 """A replay of groups or a service into one table in memory: what `hr.replay` and `Repository.replay` share.
 
-Promises the rows of a group's events or steps in the order of their places, and for a spine its rows in their order with the features behind. Where the logs
-come from is the caller's.
+Promises the rows of a group's events or steps in the order of their places, and for a spine its rows in their order with the features
+behind. Where the logs come from is the caller's.
 """
 
 from __future__ import annotations
 
-import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from headrace.archive import FileLog, Layout
-from headrace.errors import DataError, DuplicateName, InvalidValue
+from headrace.archive import FileLog, Folder, Layout
+from headrace.errors import DataError, DuplicateName, HeadraceWarning, InvalidValue
 from headrace.groups import FeatureGroup
 from headrace.plan import build
 from headrace.services import FeatureService
@@ -63,11 +63,13 @@ def columns_of(targets: Sequence[Target]) -> list[tuple[str, str, str]]:
 def archive_logs(repository: Repository, targets: Sequence[Target]) -> dict[str, Log]:
     """The archived logs of the sources that the targets read; raises where one has no event at all."""
     logs: dict[str, Log] = {}
+    uri = repository.config.archive_uri
+    archive = Folder(uri, repository.config.archive.options)
     for source in {s.name: s for group in groups_of(targets) for s in group.sources}.values():
-        log = FileLog(repository.config.archive_uri, Layout.of(source.base))
+        log = FileLog(archive, Layout.of(source.base))
         if not log.row_groups():
-            text = f"the archive {repository.config.archive_uri} holds no events of source '{source.name}'; headrace load {source.name} FILE adds some"
-            raise DataError(text, source=source.name, archive=repository.config.archive_uri)
+            text = f"the archive {uri} holds no events of source '{source.name}'; headrace load {source.name} FILE adds some"
+            raise DataError(text, source=source.name, archive=uri)
         logs[source.name] = log
     return logs
 
@@ -137,11 +139,12 @@ def _spine_table(
 
 
 def warn_of_coincidence(counts: Mapping[str, int], rows: int, before: bool) -> None:
-    """Say so where many rows of a spine fall on the instant of an event of their own entity."""
+    """Warn where many rows of a spine fall on the instant of an event of their own entity."""
     n = counts.get("coincide", 0)
     if not before and rows and n * 10 >= rows and n >= 2:
         text = (
             f"{n} of {rows} rows of the spine fall on the instant of an event of their own entity and see that event; "
             "if the event is what you predict, ask for what stood before it: --before (before=True)"
         )
-        print(f"headrace: {text}", file=sys.stderr)
+        # told at the call of `replay` or `replay_files`, which stands four functions away
+        warnings.warn(text, HeadraceWarning, stacklevel=5)

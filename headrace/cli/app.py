@@ -1,17 +1,20 @@
 """The entry point of `headrace`: what errors look like, how a command ends.
 
-It promises exit code 0, 2 for a mistake of the user, 1 for a failure and 130 for Ctrl-C, and never a traceback unless HEADRACE_TRACEBACK is
-set. Which commands there are is left to `headrace.cli.commands`, which is imported inside, so that an interrupt is told calmly then too.
+It promises exit code 0, 2 for a mistake of the user, 1 for a failure and 130 for Ctrl-C, our warnings as sentences on stderr, and never a
+traceback unless HEADRACE_TRACEBACK is set. Which commands there are is left to `headrace.cli.commands`, which is imported inside, so that
+an interrupt is told calmly then too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 USER_MISTAKE, FAILURE, INTERRUPTED, CLOSED_PIPE = 2, 1, 130, 141
 
@@ -54,7 +57,8 @@ def _run(arguments: list[str]) -> int:
     except HeadraceError as error:
         return _failed(error)
     try:
-        return invoke(arguments)
+        with _calm_warnings():
+            return invoke(arguments)
     except UsageError as error:
         say(_usage(error))
         return USER_MISTAKE
@@ -65,6 +69,26 @@ def _run(arguments: list[str]) -> int:
     # the last place where anything can be told calmly: a mistake of ours, or an error of ours that the engine has wrapped
     except Exception as error:  # noqa: BLE001
         return _failed(_ours(error) or error)
+
+
+@contextlib.contextmanager
+def _calm_warnings() -> Iterator[None]:
+    """While it is entered, a warning of ours is a sentence, without the line of code that it came from."""
+    from headrace.cli.output import say
+    from headrace.errors import HeadraceWarning
+
+    with warnings.catch_warnings():
+        plain = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, HeadraceWarning):
+                say(str(message))
+            else:
+                plain(message, category, *place)
+
+        warnings.simplefilter("always", HeadraceWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _failed(error: Exception) -> int:
