@@ -1,7 +1,8 @@
-"""One engine doing the work once, in a process of its own: `python -m benchmarks.engines ENGINE DIR`; prints seconds and a checksum as JSON.
+"""One engine doing the work once, in a process of its own (`python -m benchmarks.engines ENGINE DIR`); prints seconds and a checksum.
 
-The clock runs from the first byte read to the last file closed; imports and compiled kernels are there before. `bare` reads the events and writes as many columns
-of the same types with nothing between; `bytewax` is Bytewax's own sliding window (1 h every 5 min, sum) over in-memory items of a part of the events.
+The clock runs from the first byte read to the last file closed; imports and compiled kernels are there before. `bare` reads the events and
+writes as many columns of the same types with nothing between; `bytewax` is Bytewax's own sliding window (1 h every 5 min, sum) over
+in-memory items of a part of the events.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def polars_rolling(folder: Path, out: Path) -> int:
     import polars as pl
 
     events = pl.read_parquet(folder / "events.parquet")
-    parts = []
+    parts: list[pl.DataFrame] = []
     for name, window in WINDOWS.items():
         part = events.rolling("ts", period=f"{window}us", closed="right", group_by="k").agg(
             pl.len().alias(f"n_{name}"), pl.col("x").sum().alias(f"s_{name}"), pl.col("x").max().alias(f"m_{name}")
@@ -73,7 +74,8 @@ def duckdb(folder: Path, out: Path) -> int:
     out.mkdir()
     frames, columns = [], []
     for name, window in WINDOWS.items():
-        frames.append(f"w{name} AS (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL '{window - 1} microseconds' PRECEDING AND CURRENT ROW)")
+        frame = f"RANGE BETWEEN INTERVAL '{window - 1} microseconds' PRECEDING AND CURRENT ROW"
+        frames.append(f"w{name} AS (PARTITION BY k ORDER BY ts {frame})")
         columns += [f"count(*) OVER w{name} AS n_{name}", f"sum(x) OVER w{name} AS s_{name}", f"max(x) OVER w{name} AS m_{name}"]
     sql = f"SELECT k, ts AS time, {', '.join(columns)} FROM '{folder / 'events.parquet'}' WINDOW {', '.join(frames)}"
     db.execute(f"COPY ({sql}) TO '{out / 'part.parquet'}' (FORMAT parquet, COMPRESSION lz4_raw)")
@@ -92,7 +94,7 @@ def bare(folder: Path, out: Path) -> int:
     return rows
 
 
-def bytewax(folder: Path, out: Path) -> int:
+def bytewax(folder: Path, out: Path) -> int:  # noqa: ARG001  # it writes nothing
     """Bytewax's own sliding window over one float sum, items one by one."""
     from datetime import UTC, datetime, timedelta
 

@@ -1,9 +1,10 @@
 """How fast a replay is, as ratios in one run: `python -m benchmarks.replay [--rows N] [--keys N] [--runs N]`.
 
-Goal: one output row an event with count, sum, max over exactly 1 h, 1 d, 7 d (see `benchmarks.work`), all cores and the same codec on both sides: at least
-2.5 times polars, 20 times DuckDB, 100 times Bytewax's own window; on one core at least 0.45 of the bare reading and writing of the same bytes; two cores at least
-1.7 times one on evenly spread keys. It does not measure imports, compilation, loading, nor reading from anything but a local disk. Engines take turns,
-each run in a process of its own; figures are medians of rates, and every engine's result is compared with the others'.
+Goal: one output row an event with count, sum, max over exactly 1 h, 1 d, 7 d (see `benchmarks.work`), all cores and the same codec on
+both sides: at least 2.5 times polars, 20 times DuckDB, 100 times Bytewax's own window; on one core at least 0.45 of the bare reading and
+writing of the same bytes; two cores at least 1.7 times one on evenly spread keys. It does not measure imports, compilation, loading, nor
+reading from anything but a local disk. Engines take turns, each run in a process of its own; figures are medians of rates, and every
+engine's result is compared with the others'.
 """
 
 from __future__ import annotations

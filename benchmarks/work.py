@@ -1,16 +1,20 @@
 """The work of the replay benchmark: events, and what each engine has to write.
 
-`rows` events of `keys` keys (zipf, exponent 1.2), a float64 each, no two events at one instant, over 30 days; for each event one row with its key,
-time, and count, sum, max over exactly the last hour, day and week of its key, itself included. Parquet in, Parquet out, lz4 on both sides.
+`rows` events of `keys` keys (zipf, exponent 1.2), a float64 each, no two events at one instant, over 30 days; for each event one row with
+its key, time, and count, sum, max over exactly the last hour, day and week of its key, itself included. Parquet in, Parquet out, lz4 on
+both sides.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WINDOWS = {"1h": 3_600_000_000, "1d": 86_400_000_000, "7d": 604_800_000_000}
 DAYS = 30

@@ -1,7 +1,7 @@
 """The one dataflow: from events to steps, rows and stores, live and in a replay.
 
-`build` is called by every command that computes features; they differ in inputs and sinks alone. It relies on its input to send pieces that were
-derived and split by shard, and marks behind them; on its sinks to be steps that keep their promise at `snapshot`.
+`build` is called by every command that computes features; they differ in inputs and sinks alone. It relies on its input to send pieces
+that were derived and split by shard, and marks behind them; on its sinks to be steps that keep their promise at `snapshot`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Nothing(StatelessSinkPartition[Any]):
 class Nowhere(DynamicSink[Any]):
     """The end of a flow whose sinks are steps."""
 
-    def build(self, step_id: str, worker_index: int, worker_count: int) -> _Nothing:
+    def build(self, step_id: str, worker_index: int, worker_count: int) -> _Nothing:  # noqa: ARG002  # Bytewax's signature
         """One for each worker."""
         return _Nothing()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -45,7 +46,7 @@ def _file(path: str, what: str) -> pa.Table:
     import pyarrow.json
     import pyarrow.parquet
 
-    suffix = os.path.splitext(path)[1].lower()
+    suffix = Path(path).suffix.lower()
     try:
         if suffix in (".parquet", ".pq"):
             return pyarrow.parquet.read_table(path)

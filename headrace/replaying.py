@@ -72,8 +72,9 @@ def replay(
         spine: a table of (entities, instant): one row for each of its rows instead, in its order, its columns first, then the features.
         time: the spine's column with the instants.
         before: what stood just before the instant, not at it.
-        from_, to: bounds of the rows that come out, `[from_, to)`: ISO text, `-1d`, `yesterday` or a datetime. What their windows need
-            before is read without being asked.
+        from_: the first instant of the rows that come out: ISO text, `-1d`, `yesterday` or a datetime. What their windows need before is
+            read without being asked.
+        to: the instant behind the last of them.
         stream: a RecordBatchReader instead of a Table.
         options: what does not change a value: sizes of slices, readers, workers.
 
@@ -99,9 +100,11 @@ def replay(
     [2.0, 5.0, 7.0]
     """
     from headrace.archive import events_log
+    from headrace.groups import FeatureGroup
+    from headrace.services import FeatureService
     from replay.tables import groups_of, replay_table
 
-    targets = list(target) if isinstance(target, list | tuple) else [target]
+    targets = [target] if isinstance(target, FeatureGroup | FeatureService) else list(target)
     sources = {source.name: source for group in groups_of(targets) for source in group.sources}
     for name in events:
         if name not in sources:

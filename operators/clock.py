@@ -51,7 +51,8 @@ class Pieces:
         top = self.value + self.slope * np.append(np.diff(self.at) - 1, 2**62)[: len(self.at)]
         i = np.searchsorted(np.maximum.accumulate(top), instants, side="left")
         i = np.minimum(i, len(self.at) - 1)
-        return np.maximum(self.at[i], self.at[i] + self.slope[i] * (instants - self.value[i]))
+        arrival: Array = np.maximum(self.at[i], self.at[i] + self.slope[i] * (instants - self.value[i]))
+        return arrival
 
 
 class Clock:

@@ -1,7 +1,7 @@
 """The processes of a replay: this one, or several on this machine.
 
-Several processes are started as `python -m replay.process`, each with the job in a file; when one fails the others are ended and its last words are in the
-error. Rates and stops pass through files in the job's folder.
+Several processes are started as `python -m replay.process`, each with the job in a file; when one fails the others are ended and its last
+words are in the error. Rates and stops pass through files in the job's folder.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _here(job: Job, repository: Repository, progress: Callable[[int, int], None]
         ended.set()
         if progress is not None:
             watcher.join()
-    return worker.run.progress.rows
+    return int(worker.run.progress.rows)
 
 
 def _watch(worker: Worker, progress: Callable[[int, int], None], ended: threading.Event) -> None:

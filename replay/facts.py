@@ -1,7 +1,7 @@
 """What is known of each slice as a whole: the clocks over it, which rows lie behind the clock, which are duplicates.
 
-Promises the same facts in every process of a replay: they are computed from the log alone, slice after slice. It reads the event time and arrival of
-every record (and the unique column where there is one) a second time; where nothing asks for a clock it reads nothing.
+Promises the same facts in every process of a replay: they are computed from the log alone, slice after slice. It reads the event time and
+arrival of every record (and the unique column where there is one) a second time; where nothing asks for a clock it reads nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.compute as pc
 
+from headrace.arrow import pc
 from operators.clock import Clock, clock_sets
+from operators.kernels import judge
 from operators.kernels.tables import EVENTS, MIN64
 from operators.keys import words_of
 from operators.messages import Facts
@@ -128,7 +129,8 @@ class LogFacts:
             lo, hi = np.searchsorted(arrivals, [plan.after_us, plan.upto_us], side="right")
             n = hi - lo
             columns.append((
-                arrivals[lo:hi], times[lo:hi], np.full(n, part.ordinal), counted[lo:hi].astype(np.uint8), np.full(n, part.number), np.arange(lo, hi),
+                arrivals[lo:hi], times[lo:hi], np.full(n, part.ordinal), counted[lo:hi].astype(np.uint8), np.full(n, part.number),
+                np.arange(lo, hi),
             ))  # fmt: skip
         if not columns:
             none = np.zeros(0, np.int64)
@@ -141,7 +143,7 @@ class LogFacts:
         return _Records(*joined)
 
     def _duplicates(self, plan: SlicePlan, records: _Records) -> dict[int, Array]:
-        found: dict[int, Array] = {}
+        found: dict[int, list[int]] = {}
         for name, unique in self.unique.items():
             source = self.plan.source(name)
             parts = {p.number: p for p in plan.parts if p.source == name}
@@ -151,7 +153,7 @@ class LogFacts:
             for i in mine.tolist():
                 part, row = int(records.part[i]), int(records.row[i])
                 if verdicts[part][row] and not unique.is_new(hashes[part][row], int(records.times[i])):
-                    found.setdefault(part, []).append(row)  # type: ignore[attr-defined]
+                    found.setdefault(part, []).append(row)
         return {part: np.array(rows, np.int64) for part, rows in found.items()}
 
     def _identities(self, part: Part, column: str) -> list[object]:
@@ -159,8 +161,6 @@ class LogFacts:
 
     def _verdict(self, part: Part) -> Array:
         """Which rows of a row group are neither late nor without a time, so that they can be somebody's first."""
-        from operators.kernels import judge
-
         source = self.plan.source(part.source)
         batch = self.logs[part.source].read(part.group, [source.time, "_arrival"])
         verdict = np.empty(batch.num_rows, np.uint8)
@@ -168,7 +168,8 @@ class LogFacts:
         judge.judge(
             words_of(batch.column(0)), valid, words_of(batch.column(1)), source.lateness_us, source.max_ahead_us, part.newest_us, verdict
         )
-        return verdict == judge.OK
+        accepted: Array = verdict == judge.OK
+        return accepted
 
     def freeze(self) -> dict[str, dict[str, Array]]:
         """The clocks behind the last computed slice, as plain arrays."""

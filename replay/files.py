@@ -1,7 +1,7 @@
 """A replay into files and online stores: the command's work, in one process or several.
 
-`replay_files` promises Parquet data with the same bytes for any number of processes, interrupted or not, and a manifest beside them; running the same
-call again goes on where it was stopped. It relies on `replay.run` for the flow and on `replay.folder` for what survives.
+`replay_files` promises Parquet data with the same bytes for any number of processes, interrupted or not, and a manifest beside them;
+running the same call again goes on where it was stopped. It relies on `replay.run` for the flow and on `replay.folder` for what survives.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ from replay.spine import Spine
 from replay.tables import archive_logs, columns_of, groups_of, warn_of_coincidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import FrameType
+    from collections.abc import Callable, Mapping, Sequence
 
+    from headrace.archive import Log
+    from headrace.groups import FeatureGroup
+    from headrace.plan.model import Plan
     from headrace.repository import Repository
     from replay.tables import Target
 
@@ -79,8 +81,12 @@ def replay_files(
         targets: its groups or services.
         out: a folder for the Parquet files: `<out>/*.parquet` for one group or a spine, `<out>/<group>/*.parquet` for several groups. None
             writes no files.
-        rows, spine, time, before: as `hr.replay` has them.
-        start, stop: bounds of the rows that come out, `[start, stop)`.
+        rows: as `hr.replay` has it, and so the next three.
+        spine: a table of (entities, instant).
+        time: the spine's column with the instants.
+        before: what stood just before the instant, not at it.
+        start: the first instant of the rows that come out.
+        stop: the instant behind the last of them.
         online: fill the repository's online stores with the newest step of every entity as well.
         processes: how many processes share the work.
         progress: called about ten times a second with the rows read and the rows in all.
@@ -104,7 +110,8 @@ def replay_files(
     bounds = (None if start is None else parse_time(start, "--from"), None if stop is None else parse_time(stop, "--to"))
     stores = [repository.config.store_url(name) for name in repository.config.online.stores] if online else []
     if online and not stores:
-        raise InvalidValue("--online needs a store: [stores.local] url = \"lmdb://online\" and [online] stores = [\"local\"] in headrace.toml")
+        text = '--online needs a store: [stores.local] url = "lmdb://online" and [online] stores = ["local"] in headrace.toml'
+        raise InvalidValue(text)
     names = [target.name for target in targets]
     summary = Summary(None, 0, 0, 0.0)
     if online and (mode != t.STEPS or out is None):
@@ -140,7 +147,7 @@ def _work(
         folder = ReplayFolder(Path(job.out or Path(scratch) / "online"))
         plan = build(groups_of(targets))
         logs = archive_logs(repository, targets)
-        question = _question(job, targets, plan, logs, spine)
+        question = _question(job, targets, logs, spine)
         if spine is not None and job.time is not None:
             columns_are_new(targets, spine)
             Spine(spine, job.time, plan, job.before)   # what is wrong with it is said before anything is written
@@ -150,7 +157,7 @@ def _work(
         job = job.at(str(folder.out), first)
         if spine is not None:
             pq.write_table(spine, folder.work / "spine.parquet")
-        with _interrupts(folder.work / "stop"):
+        with _Interrupts(folder.work / "stop"):
             read = run_cluster(job, repository, processes, progress)
         if (folder.work / "stop").exists():
             where = f"headrace stopped behind a slice; run the same command again to go on in {job.out}"
@@ -158,7 +165,7 @@ def _work(
         return _conclude(job, folder, question, targets, plan, spine, read, begun)
 
 
-def _question(job: Job, targets: Sequence[Target], plan: Any, logs: Any, spine: pa.Table | None) -> dict[str, Any]:
+def _question(job: Job, targets: Sequence[Target], logs: Mapping[str, Log], spine: pa.Table | None) -> dict[str, Any]:
     """What is computed, as far as it decides the bytes that come out."""
     import hashlib
 
@@ -203,7 +210,14 @@ def _done_before(folder: ReplayFolder) -> Summary:
 
 
 def _conclude(
-    job: Job, folder: ReplayFolder, question: dict[str, Any], targets: Sequence[Target], plan: Any, spine: pa.Table | None, read: int, begun: float
+    job: Job,
+    folder: ReplayFolder,
+    question: dict[str, Any],
+    targets: Sequence[Target],
+    plan: Plan,
+    spine: pa.Table | None,
+    read: int,
+    begun: float,
 ) -> Summary:
     files, counts, _ = folder.notes()
     groups = groups_of(targets)
@@ -214,20 +228,24 @@ def _conclude(
         files = job.named_files(files, groups)
         files += _empty_files(job, folder, groups, plan, files)
     seconds = clock.monotonic() - begun
+    files = sorted(files, key=lambda f: f["name"])
+    counts = dict(sorted(counts.items()))
     manifest = {
         "headrace": 1,
         "question": question,
         "groups": {g.name: {"digest": g.digest, "features": list(g.features)} for g in groups},
-        "counts": dict(sorted(counts.items())),
-        "files": sorted(files, key=lambda f: f["name"]),
+        "counts": counts,
+        "files": files,
     }
     if job.out is not None:
         folder.finish(manifest)
     rows = sum(f["rows"] for f in files)
-    return Summary(job.out, rows, read, seconds, manifest["files"], manifest["counts"])
+    return Summary(job.out, rows, read, seconds, files, counts)
 
 
-def _empty_files(job: Job, folder: ReplayFolder, groups: Sequence[Any], plan: Any, files: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _empty_files(
+    job: Job, folder: ReplayFolder, groups: Sequence[FeatureGroup], plan: Plan, files: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """A file without rows for each group that has none, so that the folder reads like any other."""
     found = []
     for index, group in enumerate(groups):
@@ -236,12 +254,12 @@ def _empty_files(job: Job, folder: ReplayFolder, groups: Sequence[Any], plan: An
         if not inside:
             path = folder.out / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(job.schema(plan, index, group).empty_table(), path)
+            pq.write_table(job.schema(plan, index).empty_table(), path)
             found.append({"name": name, "rows": 0, "bytes": path.stat().st_size})
     return found
 
 
-def _write_spine(job: Job, folder: ReplayFolder, targets: Sequence[Target], plan: Any, spine: pa.Table) -> dict[str, Any]:
+def _write_spine(job: Job, folder: ReplayFolder, targets: Sequence[Target], plan: Plan, spine: pa.Table) -> dict[str, Any]:
     """Merge the answers of all groups by row number and write the table."""
     asked = Spine(spine, job.time or "", plan, job.before)
     answers: dict[str, dict[str, Any]] = {}
@@ -249,8 +267,8 @@ def _write_spine(job: Job, folder: ReplayFolder, targets: Sequence[Target], plan
         paths = sorted((folder.work / "answers" / group.name).glob("*.parquet"))
         batches = [b for p in paths for b in pq.read_table(p).to_batches()]
         answers[group.name] = asked.answers(group, batches)
-    for output, group, feature in columns_of(targets):
-        spine = spine.append_column(output, answers[group][feature])
+    for output, name, feature in columns_of(targets):
+        spine = spine.append_column(output, answers[name][feature])
     path = folder.out / "spine.parquet"
     temporary = folder.work / "spine-out.parquet"
     pq.write_table(spine, temporary, compression="lz4", row_group_size=131_072)
@@ -258,7 +276,7 @@ def _write_spine(job: Job, folder: ReplayFolder, targets: Sequence[Target], plan
     return {"name": path.name, "rows": spine.num_rows, "bytes": path.stat().st_size}
 
 
-class _interrupts:
+class _Interrupts:
     """While it is entered, the first Ctrl-C asks for a stop behind the slice in work, the second ends at once."""
 
     def __init__(self, mark: Path) -> None:
@@ -269,7 +287,7 @@ class _interrupts:
         if threading.current_thread() is threading.main_thread():
             self.before = signal.signal(signal.SIGINT, self._stop)
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
+    def _stop(self, *_: object) -> None:
         if self.mark.exists():
             raise KeyboardInterrupt
         self.mark.touch()

@@ -1,7 +1,8 @@
 """The folder of a replay that writes files: what it was asked, how far it is, and the manifest that ends it.
 
-While it runs, `<out>/.headrace-replay` holds the question, states and notes of the last checkpoint; the same question goes on there, another one is refused. At the
-end it goes away and `_manifest.json` stands beside the data. A checkpoint counts when every shard has noted it.
+While it runs, `<out>/.headrace-replay` holds the question, states and notes of the last checkpoint; the same question goes on there,
+another one is refused. At the end it goes away and `_manifest.json` stands beside the data. A checkpoint counts when every shard has noted
+it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from sinks.files import note_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from operators.kernels.tables import Array
     from operators.layout import Layout

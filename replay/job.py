@@ -70,12 +70,11 @@ class Job:
     def named_files(self, files: Sequence[dict[str, Any]], groups: Sequence[FeatureGroup]) -> list[dict[str, Any]]:
         """The files of the manifest, with names relative to the folder."""
         several = len(groups) > 1
-        return [
-            {"name": f"{groups[f['group']].name}/{f['name']}" if several else f["name"], "rows": f["rows"], "bytes": f["bytes"]} for f in files
-        ]
+        names = [f"{groups[f['group']].name}/{f['name']}" if several else f["name"] for f in files]
+        return [{"name": name, "rows": f["rows"], "bytes": f["bytes"]} for name, f in zip(names, files, strict=True)]
 
-    def schema(self, plan: Plan, index: int, group: FeatureGroup) -> pa.Schema:
-        """The columns of a group's files."""
+    def schema(self, plan: Plan, index: int) -> pa.Schema:
+        """The columns of the files of the plan's group `index`."""
         if self.mode == t.PROBES:
             return pa.schema([("_row", pa.int64()), *((f.name, f.type) for f in plan.groups[index].features)])
         return output_schema(plan, index, self.mode)
@@ -112,7 +111,7 @@ class Worker:
             place.mkdir(parents=True, exist_ok=True)
             keys = plan.keys[plan.groups[index].key].names
             statistics = ("_row",) if job.mode == t.PROBES else ("time", *keys)
-            self.places[index] = (str(place), job.schema(plan, index, group), statistics)
+            self.places[index] = (str(place), job.schema(plan, index), statistics)
         self.stores = [open_store(url) for url in job.stores]
 
     def _keep_facts(self, slice_: int) -> None:

@@ -1,6 +1,7 @@
 """A replay from a plan and its logs: slices, layouts, facts, the one dataflow, and the engine that runs it.
 
-`Run` holds what every process of a replay builds alike; `in_memory` runs it here and returns tables. Files and several processes stand in `replay.files`.
+`Run` holds what every process of a replay builds alike; `in_memory` runs it here and returns tables. Files and several processes stand in
+`replay.files`.
 """
 
 from __future__ import annotations
@@ -100,8 +101,9 @@ class Run:
         probes = None if spine is None else _Probes(spine, self.layouts)
         options = self.options
         inputs = ArchiveInput(
-            self.course, self.logs, self.sharder, self.facts, options.readers, self.progress, probes, start, options.batch_rows, options.threads
-        )
+            self.course, self.logs, self.sharder, self.facts, options.readers, self.progress, probes, start, options.batch_rows,
+            options.threads,
+        )  # fmt: skip
         return build(self.plan, self.layouts, inputs, sinks, readers=options.readers, bounds=self.bounds, **keep)
 
     def execute(self, flow: Dataflow) -> None:

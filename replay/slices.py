@@ -1,7 +1,8 @@
 """The plan of a replay: slices of log time over the row groups of all sources.
 
-A slice is everything with an arrival in (after, upto]; slices are cut at ends of row groups, about `rows` rows each, and depend on the archive and that number alone: not
-on readers, workers or batch sizes. For every row group it says the newest event time before it in its partition, which decides what is late.
+A slice is everything with an arrival in (after, upto]; slices are cut at ends of row groups, about `rows` rows each, and depend on the
+archive and that number alone: not on readers, workers or batch sizes. For every row group it says the newest event time before it in its
+partition, which decides what is late.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.compute as pc
 
+from headrace.arrow import pc
 from operators.kernels import judge
 from operators.kernels.tables import MIN64
 from operators.keys import words_of
@@ -73,7 +74,7 @@ def plan_slices(
     first = MIN64 if start_us is None else start_us
     last = MAX64 if stop_us is None else stop_us - 1
     inside = [p for p in parts if p.group.rows and p.group.max_arrival_us >= first and p.group.min_arrival_us <= last]
-    slices = []
+    slices: list[SlicePlan] = []
     after = MIN64 if start_us is None else start_us - 1
     for upto in _bounds(inside, rows, last):
         mine = tuple(p for p in inside if p.group.max_arrival_us > after and p.group.min_arrival_us <= upto)

@@ -1,17 +1,19 @@
 """The rows of a spine as probes, and their answers put back in the spine's order.
 
-A spine is a table of (entities, instant); each row asks every group what stood for its entity then. Promises that the result has the spine's rows in their
-order, all its columns, then the features. A row without a part of its key is answered as an unknown entity is: counts 0, the rest null.
+A spine is a table of (entities, instant); each row asks every group what stood for its entity then. Promises that the result has the
+spine's rows in their order, all its columns, then the features. A row without a part of its key is answered as an unknown entity is:
+counts 0, the rest null.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from headrace.archive.texts import parse_times
+from headrace.arrow import array, combined, nulls
 from headrace.errors import DataError, UnknownColumn
 from operators.finish import Finisher
 from operators.kernels.tables import PROBES
@@ -21,6 +23,7 @@ from operators.shard import split_spine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from headrace.arrow import Column
     from headrace.plan.model import GroupPlan, Plan
     from operators.kernels.tables import Array
     from operators.layout import Layout
@@ -42,7 +45,7 @@ class Spine:
             if name not in table.column_names:
                 raise UnknownColumn(name, table.column_names, "the spine")
         instants = _instants(table.column(time), time)
-        self.columns: dict[str, pa.Array[Any]] = {}
+        self.columns: dict[str, Column] = {}
         kinds = {n: kind for k in plan.keys for n, kind in zip(k.names, k.types, strict=True)}
         kinds |= {n: kind for g in plan.groups for n, kind in g.requests}
         for name, kind in kinds.items():
@@ -58,13 +61,13 @@ class Spine:
         rows = self.order[first:stop]
         if not len(rows):
             return []
-        taken = {name: column.take(pa.array(rows)) for name, column in self.columns.items()}
+        taken = {name: column.take(array(rows)) for name, column in self.columns.items()}
         found = []
         for layout in layouts:
             found += split_spine(self.plan, layout, taken, self.instants[rows], rows, plan.number, self.before)
         return found
 
-    def answers(self, group: GroupPlan, batches: Sequence[pa.RecordBatch]) -> dict[str, pa.Array[Any]]:
+    def answers(self, group: GroupPlan, batches: Sequence[pa.RecordBatch]) -> dict[str, Column]:
         """The features of a group in the spine's order, from what the shards wrote."""
         names = [f.name for f in group.features]
         parts = [b.select(["_row", *names]) for b in batches]
@@ -74,19 +77,18 @@ class Spine:
             parts.append(self._unknown(group, missing))
             answered = np.concatenate([answered, missing])
         if not len(answered):
-            return {f.name: pa.nulls(0, f.type) for f in group.features}
+            return {f.name: nulls(0, f.type) for f in group.features}
         place = np.empty(len(answered), np.int64)
         place[answered] = np.arange(len(answered))
-        at = pa.array(place)
+        at = array(place)
         joined = pa.Table.from_batches([b.select(names) for b in parts]).combine_chunks()
-        return {name: _one(joined.column(name)).take(at) for name in names}
+        return {name: combined(joined.column(name)).take(at) for name in names}
 
     def _unknown(self, group: GroupPlan, rows: Array) -> pa.RecordBatch:
-        at = pa.array(rows)
-        now = pa.array(self.instants[rows]).cast(TIMESTAMP)
-        cells = [
-            pa.array(np.zeros(len(rows), np.int64)).cast(c.type) if c.kind in UNKNOWN_ZERO else pa.nulls(len(rows), c.type) for c in group.cells
-        ]
+        at = array(rows)
+        now = array(self.instants[rows]).cast(TIMESTAMP)
+        zeros = array(np.zeros(len(rows), np.int64))
+        cells = [zeros.cast(c.type) if c.kind in UNKNOWN_ZERO else nulls(len(rows), c.type) for c in group.cells]
         requests = [self.columns[name].take(at) for name, _ in group.requests]
         names = ["time", "_row", "_now", *(c.id for c in group.cells), *(f"r:{n}" for n, _ in group.requests)]
         batch = pa.RecordBatch.from_arrays([now, at, now, *cells, *requests], names)
@@ -94,41 +96,35 @@ class Spine:
         return finished.select(["_row", *(f.name for f in group.features)])
 
 
-def _one(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return column.combine_chunks() if column.num_chunks else pa.nulls(0, column.type)
-
-
-def _instants(column: pa.ChunkedArray[Any], name: str) -> pa.Array[Any]:
-    array = _one(column)
-    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        texts = array.cast(pa.string())
-        array, bad = parse_times(texts)
+def _instants(column: Column, name: str) -> Column:
+    found = combined(column)
+    if pa.types.is_string(found.type) or pa.types.is_large_string(found.type):
+        texts = found.cast(pa.string())
+        found, bad = parse_times(texts)
         if bad:
-            text = f"column '{name}' of the spine holds {texts[bad[0]].as_py()!r} in row {bad[0]}, expected ISO 8601 such as 2024-01-31T12:00:00Z"
-            raise DataError(text, column=name, row=bad[0])
-    elif pa.types.is_timestamp(array.type):
-        array = _utc(array)
-    elif pa.types.is_date(array.type):
-        array = array.cast(pa.timestamp("us")).cast(TIMESTAMP)
+            held = f"column '{name}' of the spine holds {texts[bad[0]].as_py()!r} in row {bad[0]}"
+            raise DataError(f"{held}, expected ISO 8601 such as 2024-01-31T12:00:00Z", column=name, row=bad[0])
+    elif pa.types.is_timestamp(found.type):
+        found = _utc(found)
+    elif pa.types.is_date(found.type):
+        found = found.cast(pa.timestamp("us")).cast(TIMESTAMP)
     else:
-        raise DataError(f"column '{name}' of the spine is {array.type}, expected a timestamp, a date or ISO text", column=name)
-    if array.null_count:
-        row = array.is_null().index(True).as_py()
+        raise DataError(f"column '{name}' of the spine is {found.type}, expected a timestamp, a date or ISO text", column=name)
+    if found.null_count:
+        row = found.is_null().index(True).as_py()
         raise DataError(f"column '{name}' of the spine is null in row {row}; every row needs the instant it asks for", column=name, row=row)
-    return array
+    return found
 
 
-def _utc(array: pa.Array[Any]) -> pa.Array[Any]:
+def _utc(instants: Column) -> Column:
     """Any timestamp as microseconds, UTC; one without a zone is taken as UTC; finer parts are cut off."""
-    unit = array.cast(pa.timestamp("us", tz=array.type.tz), safe=False)
+    unit = instants.cast(pa.timestamp("us", tz=instants.type.tz), safe=False)
     return unit.view(pa.int64()).view(TIMESTAMP)
 
 
-def _fitted(column: pa.ChunkedArray[Any], name: str, kind: pa.DataType) -> pa.Array[Any]:
+def _fitted(column: Column, name: str, kind: pa.DataType) -> Column:
     try:
-        return _one(column).cast(kind)
+        return combined(column).cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         text = f"column '{name}' of the spine is {column.type}, expected {kind}: {error}"
         raise DataError(text, column=name) from error

@@ -1,7 +1,7 @@
 """The identities that a source has shown lately: what `unique` drops.
 
-An event is a duplicate when an earlier event in the log with the same value was kept and their event times differ by at most the lateness. A null
-is nobody's duplicate. State is proportional to the events within twice the lateness.
+An event is a duplicate when an earlier event in the log with the same value was kept and their event times differ by at most the
+lateness. A null is nobody's duplicate. State is proportional to the events within twice the lateness.
 """
 
 from __future__ import annotations

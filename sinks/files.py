@@ -1,14 +1,14 @@
 """The rows of a flow as Parquet files: a step of the flow for each shard.
 
-A file holds the rows of one group, shard and run of slices, in the order of their places; it ends where a slice asks for a checkpoint or is the last. Promises
-that the files' bytes depend on the rows alone, that a file is complete when its note is there, and that a run of slices that was begun again writes the same file over
-the old one. A note is a JSON file beside the state that says which files and counts belong to a shard up to a slice.
+A file holds the rows of one group, shard and run of slices, in the order of their places; it ends where a slice asks for a checkpoint or is
+the last. Promises that the files' bytes depend on the rows alone, that a file is complete when its note is there, and that a run of slices
+that was begun again writes the same file over the old one. A note is a JSON file beside the state that says which files and counts belong
+to a shard up to a slice.
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bytewax.operators import StatefulBatchLogic
@@ -18,6 +18,7 @@ from sinks.parquet import ParquetTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -34,7 +35,8 @@ class FileStep(StatefulBatchLogic[Rows | End, Any, None]):
 
     def __init__(self, folders: Mapping[int, tuple[str, pa.Schema, tuple[str, ...]]], notes: Path, pool: WriterPool, codec: str) -> None:
         """`folders` has for each group where its files go, their columns, and those of them that get statistics; it is empty where rows go
-        to stores alone."""
+        to stores alone.
+        """
         self.folders, self.notes, self.pool, self.codec = folders, notes, pool, codec
         self.open: dict[int, ParquetTable] = {}
         self.waiting: list[Rows] = []

@@ -33,7 +33,7 @@ class Collected:
             if isinstance(item, Rows):
                 self.batches.setdefault(item.group, []).append(item.batch)
 
-    def step(self, resume: Any) -> Collect:
+    def step(self, resume: Any) -> Collect:  # noqa: ARG002  # Bytewax's signature
         """The builder of the flow's step."""
         return Collect(self)
 

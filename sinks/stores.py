@@ -1,7 +1,7 @@
 """The newest steps of a flow into online stores: a step of the flow for each shard.
 
-Promises that what an epoch has written is flushed when its `snapshot` returns, so that a store is never behind a checkpoint; writes may be repeated, since a
-store keeps the newer step. Of several steps of an entity in one batch only the newest is written.
+Promises that what an epoch has written is flushed when its `snapshot` returns, so that a store is never behind a checkpoint; writes may be
+repeated, since a store keeps the newer step. Of several steps of an entity in one batch only the newest is written.
 """
 
 from __future__ import annotations

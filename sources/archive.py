@@ -1,8 +1,8 @@
 """The archive as a Bytewax input: fixed readers, one slice an epoch.
 
 `next_batch` gives a whole slice, the pieces of this reader's row groups and an end mark for every shard, then nothing until `snapshot` was
-called; so one slice is one epoch, and what is held is bounded by two slices. Row groups of the next slice are read, judged, derived and split in threads
-meanwhile. Reader r takes the row groups r mod R, so that a log of one partition uses all cores.
+called; so one slice is one epoch, and what is held is bounded by two slices. Row groups of the next slice are read, judged, derived and
+split in threads meanwhile. Reader r takes the row groups r mod R, so that a log of one partition uses all cores.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ class ArchiveInput(FixedPartitionedSource[Item, int]):
         batch_rows: int | None = None,
         threads: int = 2,
     ) -> None:
-        """`batch_rows` cuts row groups into smaller batches; what comes out does not depend on it. `tally.stopped` ends the replay behind a slice."""
+        """`batch_rows` cuts row groups into smaller batches; what comes out does not depend on it.
+
+        `tally.stopped` ends the replay behind a slice.
+        """
         self.course, self.logs, self.sharder, self.facts, self.readers, self.tally = course, logs, sharder, facts, readers, tally
         self.probes, self.start, self.batch_rows = probes, start, batch_rows
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="headrace-read")
@@ -73,7 +76,7 @@ class ArchiveInput(FixedPartitionedSource[Item, int]):
         """One part a reader."""
         return [f"{r:03d}" for r in range(self.readers)]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> ArchiveReader:
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> ArchiveReader:  # noqa: ARG002  # Bytewax's signature
         """The reader; where to go on is the replay's own knowledge, not Bytewax's."""
         return ArchiveReader(self, int(for_part))
 
@@ -109,13 +112,10 @@ class ArchiveReader(StatefulSourcePartition[Item, int]):
         self.sent = False
         self.waiting: tuple[list[Part], list[Future[Prepared]]] | None = None
 
-    def _ask(self) -> None:
-        """Start on the next slice in the background."""
-        slices = self.of.course.slices
-        if self.waiting is None and self.slice < len(slices):
-            plan = slices[self.slice]
-            parts = [p for p in plan.parts if p.number % self.of.readers == self.number]
-            self.waiting = parts, [self.of.pool.submit(self.of.prepare, part, plan) for part in parts]
+    def _ask(self, plan: SlicePlan) -> tuple[list[Part], list[Future[Prepared]]]:
+        """Start on a slice in the background."""
+        parts = [p for p in plan.parts if p.number % self.of.readers == self.number]
+        return parts, [self.of.pool.submit(self.of.prepare, part, plan) for part in parts]
 
     def next_batch(self) -> Iterable[Item]:
         """The next slice, or nothing while the last one is on its way."""
@@ -124,10 +124,7 @@ class ArchiveReader(StatefulSourcePartition[Item, int]):
         slices: Sequence[SlicePlan] = self.of.course.slices
         if self.slice >= len(slices) or self.of.tally.stopped:
             raise StopIteration
-        self._ask()
-        assert self.waiting is not None  # _ask set it: there is a slice
-        parts, futures = self.waiting
-        self.waiting = None
+        parts, futures = self.waiting or self._ask(slices[self.slice])
         items: list[Item] = []
         counts: dict[str, int] = {}
         for part, future in zip(parts, futures, strict=True):
@@ -147,7 +144,7 @@ class ArchiveReader(StatefulSourcePartition[Item, int]):
         )
         self.slice += 1
         self.sent = True
-        self._ask()
+        self.waiting = self._ask(slices[self.slice]) if self.slice < len(slices) else None
         return items
 
     def next_awake(self) -> datetime | None:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,11 +80,13 @@ def _calm_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         plain = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        def show(
+            message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+        ) -> None:
             if issubclass(category, HeadraceWarning):
                 say(str(message))
             else:
-                plain(message, category, *place)
+                plain(message, category, filename, lineno, file, line)
 
         warnings.simplefilter("always", HeadraceWarning)
         warnings.showwarning = show
