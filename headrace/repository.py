@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 from headrace.config import load_config
 from headrace.errors import HeadraceError, RepositoryError, UnknownName, unknown
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
 
+    import pyarrow as pa
+
     from headrace.config import Config
+    from replay.run import Options
 
 T = TypeVar("T")
 _OTHERS = {"conftest.py", "setup.py", "noxfile.py"}
@@ -123,6 +126,34 @@ class Repository:
                 raise unknown("group or service", name, f"the repository {self.path.name}", [*self.groups.names, *self.services.names])
         return found
 
+    @overload
+    def replay(
+        self,
+        names: str | Sequence[str],
+        *,
+        rows: str = "events",
+        spine: Any = None,
+        time: str | None = None,
+        before: bool = False,
+        from_: Any = None,
+        to: Any = None,
+        stream: Literal[False] = False,
+        options: Options | None = None,
+    ) -> pa.Table: ...
+    @overload
+    def replay(
+        self,
+        names: str | Sequence[str],
+        *,
+        rows: str = "events",
+        spine: Any = None,
+        time: str | None = None,
+        before: bool = False,
+        from_: Any = None,
+        to: Any = None,
+        stream: Literal[True],
+        options: Options | None = None,
+    ) -> pa.RecordBatchReader: ...
     def replay(
         self,
         names: str | Sequence[str],
@@ -134,8 +165,8 @@ class Repository:
         from_: Any = None,
         to: Any = None,
         stream: bool = False,
-        options: Any = None,
-    ) -> Any:
+        options: Options | None = None,
+    ) -> pa.Table | pa.RecordBatchReader:
         """Replays the archive through groups or a service, into a `pyarrow.Table`; the arguments are those of `hr.replay`."""
         from replay.tables import archive_logs, replay_table
 
