@@ -5,11 +5,14 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.csv
 import pytest
 
 from headrace.archive import FileLog, Folder, load, write
 from headrace.errors import StorageError
+from headrace.repository import Repository
+from headrace.showing import archive_of
 from sinks.parquet import ParquetTable
 from tests.storage.samples import CLICKS, clicks, rows_of
 
@@ -50,3 +53,24 @@ def test_a_file_is_loaded_from_there(bucket: str, tmp_path: Path) -> None:
 def test_a_bucket_that_is_not_there_is_told(bucket: str) -> None:
     with pytest.raises(StorageError, match=rf"^cannot write {bucket}-gone/clicks/00000-0{{20}}\.parquet: "):
         write(f"{bucket}-gone", CLICKS, clicks([1]))
+
+
+DEFINITIONS = """
+import headrace as hr
+
+buyer = hr.Key("uid", hr.Dimension("account"), "int64")
+clicks = hr.Source("clicks", schema={"uid": "int64", "ts": "timestamp"}, time="ts")
+activity = hr.FeatureGroup("activity", key=buyer, features={"seen": clicks.count().over("ever")})
+"""
+
+
+def test_a_replay_reads_it_with_the_options_of_the_repository(bucket: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name)
+    (tmp_path / "definitions.py").write_text(DEFINITIONS)
+    options = f'{{ key = "test", secret = "test", client_kwargs = {{ endpoint_url = "{s3_server}" }} }}'
+    (tmp_path / "headrace.toml").write_text(f'[project]\nname = "shop"\n[archive]\nuri = "{bucket}/log"\noptions = {options}\n')
+    pyarrow.csv.write_csv(pa.table({"uid": [1, 2, 1], "ts": ["2024-01-01", "2024-01-02", "2024-01-03"]}), tmp_path / "clicks.csv")
+    repository = Repository(tmp_path)
+    load(repository.sources["clicks"], [tmp_path / "clicks.csv"], archive_of(repository))
+    assert repository.replay("activity").column("seen").to_pylist() == [1, 1, 2]
