@@ -170,6 +170,7 @@ def _at(
     requests: dict[str, Any],
     watch: Callable[[Any], None] | None,
 ) -> list[Values]:
+    from headrace.tracing.events import events_of
     from replay.run import MODES, Run
     from replay.spine import Spine
     from replay.tables import archive_logs
@@ -179,21 +180,16 @@ def _at(
     run = Run(plan, archive_logs(repository, [group]), MODES["probes"], Spine(spine, "_at", plan, before=False), bounds=(None, at_us + 1))
     if watch is not None:
         watch(run)
-    rows, known = look_up(run)
-    return [Values(entity, row, at in known, at_us) for at, (entity, row) in enumerate(zip(entities, rows, strict=True))]
+    rows = look_up(run)
+    known = [any(not event.rejected for event in events_of(run, entity, at_us)) for entity in entities]
+    return [Values(entity, row, there, at_us) for entity, row, there in zip(entities, rows, known, strict=True)]
 
 
-def look_up(run: Run) -> tuple[list[dict[str, Any]], set[int]]:
-    """Runs a replay of probes of one group: the features of each row of its spine, and the rows whose entity has a step."""
-    from sinks.memory import Collected
+def look_up(run: Run) -> list[dict[str, Any]]:
+    """Runs a replay of probes of one group: the features of each row of its spine."""
+    from replay.run import in_memory
 
-    collected = Collected()
-    run.execute(run.flow([("collect", collected.step)]))
-    batches = collected.batches.get(0, [])
-    known = {row for batch in batches for row in batch.column("_row").to_pylist() if row is not None}
-    assert run.spine is not None   # noqa: S101   # a replay of probes has one
-    answers = run.spine.answers(run.plan.groups[0], batches)
-    return pa.table(answers).to_pylist(), known
+    return in_memory(run).tables[run.plan.groups[0].name].to_pylist()
 
 
 def complete(group: FeatureGroup, entity: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,10 @@ def replay(
     """
     from headrace.archive import events_log
     from headrace.groups import FeatureGroup
+    from headrace.guard import check_names
     from headrace.services import FeatureService
+
+    check_names()   # `python -m pytest` puts the user's folder in front, where a file of theirs could stand for one of ours
     from replay.tables import groups_of, replay_table
 
     targets = [target] if isinstance(target, FeatureGroup | FeatureService) else list(target)

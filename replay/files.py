@@ -160,7 +160,7 @@ def _work(
         with _Interrupts(folder.work / "stop"):
             read = run_cluster(job, repository, processes, progress)
         if (folder.work / "stop").exists():
-            where = f"headrace stopped behind a slice; run the same command again to go on in {job.out}"
+            where = f"stopped behind a slice; run the same command again to go on in {job.out}"
             raise Stopped(where if job.out else "stopped; the stores hold what was written so far")
         return _conclude(job, folder, question, targets, plan, spine, read, begun)
 

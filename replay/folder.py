@@ -64,11 +64,15 @@ class ReplayFolder:
                 )
                 raise InvalidValue(text, out=str(self.out), differs=changed)
             return self._resume()
-        if self.out.exists() and any(self.out.iterdir()):
+        if self.out.exists() and any(path != self.work for path in self.out.iterdir()):
             text = f"{self.out} is not empty and holds no replay; choose another --out"
             raise InvalidValue(text, out=str(self.out))
+        # work without its question was left by a run that was interrupted as it began
+        shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(parents=True)
-        asked.write_text(json.dumps(question, indent=1))
+        written = self.work / "question.tmp"
+        written.write_text(json.dumps(question, indent=1))
+        written.replace(asked)
         return 0
 
     def _resume(self) -> int:

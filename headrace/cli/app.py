@@ -47,9 +47,9 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from headrace.cli.guard import check_names
     from headrace.cli.output import Interrupted, say
     from headrace.errors import HeadraceError
+    from headrace.guard import check_names
 
     try:
         check_names()

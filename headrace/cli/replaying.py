@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 from headrace.cli.options import Context, Environment, Folder, From, Json, To, argument, open_repository, option
@@ -9,7 +10,7 @@ from headrace.cli.options import Context, Environment, Folder, From, Json, To, a
 if TYPE_CHECKING:
     from replay.files import Summary
 
-_QUIET = ("rows ", "null ", "coincide")
+_QUIET = re.compile(r"rows |coincide$|null (?!key )")
 """Counts that go into the manifest and are not told: what is normal, and what is told elsewhere."""
 
 
@@ -92,5 +93,5 @@ def _tell(summary: Summary, online: bool, stores: list[str]) -> None:
     if online:
         print(f"the newest values are in {', '.join(stores)}" + ("" if summary.out is not None else f"; {took}"))
     for what, n in summary.counts.items():
-        if n and not what.startswith(_QUIET):
+        if n and not _QUIET.match(what):
             print(f"  {what}: {n:,}")

@@ -87,7 +87,8 @@ def trace(
 
     repository = open_repository(context, repo, env)
     with watching(f"asking {group}") as watch:
-        found = trace_entity(repository, group, entity, instant(at, "--at"), feature, before, parse_pairs(request or [], "--request"), watch)
+        brought = parse_pairs(request or [], "--request")
+        found = trace_entity(repository, group, entity, instant(at, "--at"), feature, before, brought, watch)
     if as_json:
         print_json(found.as_dict())
     else:

@@ -91,15 +91,15 @@ def trace_group(
     run = Run(plan, logs, MODES["probes"], spine, bounds=(None, asked_us + 1))
     if watch is not None:
         watch(run)
-    rows, known = look_up(run)
+    (row,) = look_up(run)
     upto_us = asked_us - before
     events = events_of(run, wanted, upto_us)
     accepted = [event.time_us for event in events if not event.rejected and event.time_us is not None]
     newest, passed = max(accepted, default=None), _passed(run, upto_us)
     instant_us = max([each for each in (newest, passed) if each is not None], default=asked_us)
     tracer = _Tracer(plan, events, instant_us, asked_us, brought)
-    features = [tracer.feature(each, rows[0][each.name]) for each in plan.groups[0].features if each.name in names]
-    return Trace(group.name, wanted, asked_us, instant_us, instant_us != newest, bool(known), tuple(events), tuple(features))
+    features = [tracer.feature(each, row[each.name]) for each in plan.groups[0].features if each.name in names]
+    return Trace(group.name, wanted, asked_us, instant_us, instant_us != newest, bool(accepted), tuple(events), tuple(features))
 
 
 def _passed(run: Run, upto_us: int) -> int | None:

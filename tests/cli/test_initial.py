@@ -71,7 +71,7 @@ def test_its_own_tests_pass(loaded_shop: Path) -> None:
 
 def test_the_sample_is_the_same_everywhere() -> None:
     clicks, questions = clicks_csv().splitlines(), questions_csv().splitlines()
-    assert len(clicks), len(questions) == (2255, 450)
+    assert [len(clicks), len(questions)] == [2255, 450]
     assert clicks[1] == "e00000,7,grinder,view,59.9,2024-03-01T08:28:43Z"
     assert clicks[-1] == "e02253,33,pot,buy,29.0,2024-03-03T21:01:04Z"
     assert questions[1] == "31,tea,2024-03-01T08:50:46Z,false"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -23,8 +25,8 @@ def test_load(headrace: Callable[..., Ran], shop: Path) -> None:
     assert second == "clicks: 1 row of 1 file in the log now"
     start, _, letters = third.partition("each stands with its reason in ")
     assert start == "1 row could not be taken: "
-    with open(letters, encoding="utf-8") as file:
-        assert json.loads(file.readline())["reason"] == "column 'buyer_id': 'seven' is no int64"
+    letter = json.loads((shop / letters).read_text(encoding="utf-8"))
+    assert (letter["row"], letter["reason"]) == (1, "column 'buyer_id': 'seven' is no int64")
 
 
 def test_load_of_older_rows(headrace: Callable[..., Ran], shop: Path) -> None:
@@ -72,17 +74,24 @@ def test_show_says_where_it_looked(headrace: Callable[..., Ran], shop: Path) -> 
         assert (done.code, done.out, done.err) == (0, "", f"headrace: no such row {log}\n")
 
 
-def test_show_of_what_is_wrong(headrace: Callable[..., Ran], shop: Path) -> None:
-    for arguments, text in (
-        (("--key", "buyer=7"), "unknown column or Key 'buyer' in source 'clicks' (did you mean 'buyer_id'?); "
-                               "it has: event_id, buyer_id, item, action, price, time"),
-        (("--key", "buyer_id=x"), "column 'buyer_id' is int64, and 'x' is none"),
-        (("--key", "7"), "--key takes NAME=VALUE, found '7'"),
-        (("--from", "soon"), "--from is not a time: 'soon'; write '2024-01-31', '2024-01-31T12:00:00Z', '-1d' (before now), 'now', 'today', "
-                             "'yesterday' or a datetime"),
-    ):  # fmt: skip
-        done = headrace("show", "clicks", *arguments)
-        assert (done.code, done.out, done.err) == (2, "", f"headrace: {text}\n")
+WRONG = [
+    (
+        "--key=buyer=7",
+        "unknown column or Key 'buyer' in source 'clicks' (did you mean 'buyer_id'?); it has: event_id, buyer_id, item, action, price, time",
+    ),
+    ("--key=buyer_id=x", "column 'buyer_id' is int64, and 'x' is none"),
+    ("--key=7", "--key takes NAME=VALUE, found '7'"),
+    (
+        "--from=soon",
+        "--from is not a time: 'soon'; write '2024-01-31', '2024-01-31T12:00:00Z', '-1d' (before now), 'now', 'today', 'yesterday' or a datetime",
+    ),
+]
+
+
+@pytest.mark.parametrize("argument, text", WRONG)
+def test_show_of_what_is_wrong(headrace: Callable[..., Ran], shop: Path, argument: str, text: str) -> None:
+    done = headrace("show", "clicks", argument)
+    assert (done.code, done.out, done.err) == (2, "", f"headrace: {text}\n")
 
 
 def test_a_late_arrival_is_shown(headrace: Callable[..., Ran], shop: Path) -> None:
