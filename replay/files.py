@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time as clock
 from dataclasses import dataclass, field
@@ -291,6 +292,7 @@ class _Interrupts:
         if self.mark.exists():
             raise KeyboardInterrupt
         self.mark.touch()
+        sys.stderr.write("headrace: stopping behind the slice in work; Ctrl-C again ends at once\n")
 
     def __exit__(self, *args: object) -> None:
         if self.before is not None:
