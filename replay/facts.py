@@ -106,9 +106,15 @@ class LogFacts:
                 place = np.full(len(self.course.partitions), -1, np.int64)
                 place[members] = np.arange(len(members))
                 mine = np.flatnonzero(place[records.ordinals] >= 0)
-                piece, behind = clock.walk(
-                    records.arrivals[mine], records.times[mine], place[records.ordinals[mine]], records.counted[mine]
-                )
+                arrivals, times, at, counted = (
+                    records.arrivals[mine], records.times[mine], place[records.ordinals[mine]], records.counted[mine],
+                )  # fmt: skip
+                if last and any(self.course.partitions[i][0] in self.course.beyond for i in members):
+                    # the record that would come next tells of the silence before it, and of nothing else
+                    arrivals = np.append(arrivals, plan.upto_us + 1)
+                    times, at, counted = (np.append(column, column.dtype.type(0)) for column in (times, at, counted))
+                piece, behind = clock.walk(arrivals, times, at, counted)
+                behind = behind[: len(mine)]
                 pieces.append(piece)
                 late = mine[np.flatnonzero(behind)]
                 for part in np.unique(records.part[late]).tolist():

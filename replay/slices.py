@@ -50,11 +50,15 @@ class SlicePlan:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """All slices of a replay, and its partitions as (source, partition) in their order."""
+    """All slices of a replay, and its partitions as (source, partition) in their order.
+
+    `beyond` are the sources whose logs go on where the replay is told to stop: their silence up to there is known.
+    """
 
     slices: tuple[SlicePlan, ...]
     partitions: tuple[tuple[str, int], ...]
     rows: int
+    beyond: frozenset[str]
 
 
 def plan_slices(
@@ -74,17 +78,18 @@ def plan_slices(
     first = MIN64 if start_us is None else start_us
     last = MAX64 if stop_us is None else stop_us - 1
     inside = [p for p in parts if p.group.rows and p.group.max_arrival_us >= first and p.group.min_arrival_us <= last]
+    beyond = frozenset(p.source for p in parts if p.group.rows and p.group.max_arrival_us > last)
     slices: list[SlicePlan] = []
     after = MIN64 if start_us is None else start_us - 1
-    for upto in _bounds(inside, rows, last):
+    for upto in _bounds(inside, rows, last, last if beyond else None):
         mine = tuple(p for p in inside if p.group.max_arrival_us > after and p.group.min_arrival_us <= upto)
         slices.append(SlicePlan(len(slices), after, upto, mine))
         after = upto
-    return Course(tuple(slices), tuple(partitions), sum(p.group.rows for p in inside))
+    return Course(tuple(slices), tuple(partitions), sum(p.group.rows for p in inside), beyond)
 
 
-def _bounds(parts: Sequence[Part], rows: int, last: int) -> list[int]:
-    """The ends of the slices: arrivals at which row groups end, as soon as enough rows lie behind."""
+def _bounds(parts: Sequence[Part], rows: int, last: int, stop: int | None) -> list[int]:
+    """The ends of the slices: arrivals at which row groups end, as soon as enough rows lie behind, and `stop` where one is given."""
     bounds: list[int] = []
     waiting = 0
     for part in sorted(parts, key=lambda p: p.group.max_arrival_us):
@@ -94,7 +99,7 @@ def _bounds(parts: Sequence[Part], rows: int, last: int) -> list[int]:
             bounds.append(end)
             waiting = 0
     if parts:
-        end = min(max(p.group.max_arrival_us for p in parts), last)
+        end = min(max(p.group.max_arrival_us for p in parts), last) if stop is None else stop
         if not bounds or end > bounds[-1]:
             bounds.append(end)
     return bounds
