@@ -1,7 +1,7 @@
 """The code in README and docs runs, and prints what stands beneath it.
 
 Every block that starts with ```python is executed, the blocks of one file in one namespace, in order. Of shell blocks those are
-run that start with ```sh run. A block that starts with ```text output is compared with what the block before it printed.
+run that start with ```sh run; where one ends, the next block begins, as in a terminal. A block that starts with ```text output is compared with what the block before it printed.
 What must not run is a block of ```text, or ```sh without `run`.
 """
 
@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,11 +38,14 @@ def blocks(text: str) -> list[Block]:
 
 
 def run_sh(body: str) -> str:
+    """What the commands print; the folder that they end in becomes this process's."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["sh", "-eu", "-c", body], check=False, capture_output=True, text=True, timeout=240, env=os.environ | {"PATH": path, "COLUMNS": "120"}
-    )
-    assert done.returncode == 0, f"{body}\n{done.stdout}{done.stderr}"
+    with tempfile.NamedTemporaryFile("r") as end:
+        environment = os.environ | {"PATH": path, "COLUMNS": "120", "BLOCK_END": end.name}
+        command = ["sh", "-eu", "-c", f'{body}\npwd > "$BLOCK_END"']
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240, env=environment)
+        assert done.returncode == 0, f"{body}\n{done.stdout}{done.stderr}"
+        os.chdir(end.read().strip())
     return done.stdout
 
 
@@ -91,9 +95,16 @@ def test_the_readme_shows_code_that_runs() -> None:
         ("```pyton\n1\n```\n", AssertionError),
     ],
 )
-def test_a_wrong_document_is_found(text: str, error: type[Exception]) -> None:
+def test_a_wrong_document_is_found(text: str, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(error):
         run("doc.md", text)
+
+
+def test_blocks_share_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "```sh run\nmkdir deep\ncd deep\n```\n```python\nfrom pathlib import Path\nprint(Path.cwd().name)\n```\n```text output\ndeep\n```\n"
+    assert run("doc.md", text) == 2
 
 
 def test_blocks_share_their_names() -> None:
