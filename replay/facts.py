@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from headrace.archive import Log
     from headrace.plan.model import Plan
+    from operators.clock import Pieces
     from operators.kernels.tables import Array
     from replay.slices import Course, Part, SlicePlan
 
@@ -76,11 +77,13 @@ class LogFacts:
         self.keep: Callable[[int], None] | None = None
         self._done: dict[int, SliceFacts] = {}
         self._next = 0
+        self._led = False
         self._lock = threading.Lock()
 
     def of(self, number: int) -> SliceFacts:
         """The facts of a slice; those of slices far behind are forgotten."""
         with self._lock:
+            self._lead()
             while self._next <= number:
                 found = self._compute(self.course.slices[self._next])
                 self._done[self._next] = found
@@ -90,6 +93,13 @@ class LogFacts:
                 self._next += 1
             return self._done[number]
 
+    def _lead(self) -> None:
+        """Bring clocks and unique columns to where the first slice begins."""
+        if not self._led and (self.clocked or self.unique):
+            for plan in self.course.lead:
+                self._walk(plan, ends=False)
+        self._led = True
+
     def _compute(self, plan: SlicePlan) -> SliceFacts:
         last = plan.number == len(self.course.slices) - 1
         checkpoint = (plan.number + 1) % self.checkpoint_every == 0 and not last
@@ -98,6 +108,11 @@ class LogFacts:
             keep = min(newest, plan.after_us) if newest != MIN64 else MIN64
             return SliceFacts(Facts([], keep, plan.upto_us, checkpoint, last))
         keep_clock = min((clock.now for clock in self.clocks), default=MIN64) if self.clocked else MIN64
+        pieces, early, duplicates = self._walk(plan, ends=last)
+        return SliceFacts(Facts(pieces, keep_clock, plan.upto_us, checkpoint, last), early, duplicates)
+
+    def _walk(self, plan: SlicePlan, ends: bool) -> tuple[list[Pieces], dict[int, Array], dict[int, Array]]:
+        """Move the clocks over a slice; returns their pieces, and by row group the rows behind the clock and the duplicates."""
         records = self._records(plan)
         pieces = []
         early: dict[int, Array] = {}
@@ -109,7 +124,7 @@ class LogFacts:
                 arrivals, times, at, counted = (
                     records.arrivals[mine], records.times[mine], place[records.ordinals[mine]], records.counted[mine],
                 )  # fmt: skip
-                if last and any(self.course.partitions[i][0] in self.course.beyond for i in members):
+                if ends and any(self.course.partitions[i][0] in self.course.beyond for i in members):
                     # the record that would come next tells of the silence before it, and of nothing else
                     arrivals = np.append(arrivals, plan.upto_us + 1)
                     times, at, counted = (np.append(column, column.dtype.type(0)) for column in (times, at, counted))
@@ -120,8 +135,7 @@ class LogFacts:
                 for part in np.unique(records.part[late]).tolist():
                     rows = records.row[late[records.part[late] == part]]
                     early[part] = np.union1d(early[part], rows) if part in early else rows
-        duplicates = self._duplicates(plan, records)
-        return SliceFacts(Facts(pieces, keep_clock, plan.upto_us, checkpoint, last), early, duplicates)
+        return pieces, early, self._duplicates(plan, records)
 
     def _records(self, plan: SlicePlan) -> _Records:
         columns: list[tuple[Array, ...]] = []
@@ -188,4 +202,4 @@ class LogFacts:
             clock.thaw(frozen[str(i)])
         for name, unique in self.unique.items():
             unique.thaw(frozen[f"unique {name}"])
-        self._next = number + 1
+        self._next, self._led = number + 1, True

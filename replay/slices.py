@@ -52,12 +52,14 @@ class SlicePlan:
 class Course:
     """All slices of a replay, and its partitions as (source, partition) in their order.
 
-    `beyond` are the sources whose logs go on where the replay is told to stop: their silence up to there is known.
+    `lead` are slices before the first, which the clocks and the unique columns need and nothing else does. `beyond` are the sources whose
+    logs go on where the replay is told to stop: their silence up to there is known.
     """
 
     slices: tuple[SlicePlan, ...]
     partitions: tuple[tuple[str, int], ...]
     rows: int
+    lead: tuple[SlicePlan, ...]
     beyond: frozenset[str]
 
 
@@ -79,13 +81,23 @@ def plan_slices(
     last = MAX64 if stop_us is None else stop_us - 1
     inside = [p for p in parts if p.group.rows and p.group.max_arrival_us >= first and p.group.min_arrival_us <= last]
     beyond = frozenset(p.source for p in parts if p.group.rows and p.group.max_arrival_us > last)
-    slices: list[SlicePlan] = []
     after = MIN64 if start_us is None else start_us - 1
-    for upto in _bounds(inside, rows, last, last if beyond else None):
-        mine = tuple(p for p in inside if p.group.max_arrival_us > after and p.group.min_arrival_us <= upto)
+    slices = _cut(inside, _bounds(inside, rows, last, last if beyond else None), after)
+    lead: tuple[SlicePlan, ...] = ()
+    if start_us is not None:
+        led = [p for p in parts if p.group.rows and p.group.min_arrival_us < first]
+        lead = _cut(led, _bounds(led, rows, after, None), MIN64)
+    return Course(slices, tuple(partitions), sum(p.group.rows for p in inside), lead, beyond)
+
+
+def _cut(parts: Sequence[Part], bounds: Sequence[int], after: int) -> tuple[SlicePlan, ...]:
+    """The slices that end at `bounds`, the first behind `after`."""
+    slices: list[SlicePlan] = []
+    for upto in bounds:
+        mine = tuple(p for p in parts if p.group.max_arrival_us > after and p.group.min_arrival_us <= upto)
         slices.append(SlicePlan(len(slices), after, upto, mine))
         after = upto
-    return Course(tuple(slices), tuple(partitions), sum(p.group.rows for p in inside), beyond)
+    return tuple(slices)
 
 
 def _bounds(parts: Sequence[Part], rows: int, last: int, stop: int | None) -> list[int]:
