@@ -40,11 +40,16 @@ To = Annotated[str | None, option("--to", metavar="T", help="Up to this instant,
 
 
 def open_repository(context: Context, folder: Path | None, env: str | None) -> Repository:
-    """The repository that a command was given, before or behind its name."""
+    """The repository that a command was given, before or behind its name; raises where it defines nothing."""
+    from headrace.errors import RepositoryError
     from headrace.repository import Repository
 
     given = context.obj or {}
-    return Repository(folder or given.get("folder") or ".", env or given.get("env"))
+    found = Repository(folder or given.get("folder") or ".", env or given.get("env"))
+    if not found.sources and not found.groups:
+        text = f"{found.path} defines nothing: -C DIR names another folder, headrace init DIR makes one to begin with"
+        raise RepositoryError(text, path=str(found.path))
+    return found
 
 
 def instant(text: str | None, option_name: str) -> datetime | None:

@@ -53,7 +53,7 @@ def check(context: Context, repo: Folder = None, env: Environment = None, as_jso
     if not as_json:
         counts = found.counts
         if not counts["groups"] and not counts["sources"]:
-            print(f"{found.repository.path} defines nothing yet: headrace init DIR makes a repository to begin with")   # type: ignore[union-attr]
+            print(f"{found.repository.path} defines nothing yet: -C DIR names another folder, headrace init DIR makes one to begin with")   # type: ignore[union-attr]
         else:
             print(f"all right: {', '.join(plural(n, kind[:-1]) for kind, n in counts.items())}")
 

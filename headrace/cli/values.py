@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from headrace.getting import Values
 
 FAILURE = 1
+_EVENTS = 10
 Group = Annotated[str, argument("GROUP", help="The group's name.")]
 At = Annotated[str | None, option("--at", metavar="T", help="The asker's instant: ISO, -1d, yesterday.")]
 Request = Annotated[
@@ -65,7 +66,9 @@ def trace(
     at: At = None,
     before: Annotated[bool, option("--before", help="What stood just before the instant, not at it.")] = False,
     feature: Annotated[str | None, option("--feature", metavar="F", help="One feature, or a template's name.")] = None,
-    n: Annotated[int, option("-n", metavar="N", help="How many events of a kind, besides those at a window's edge (10).", min=0)] = 10,
+    n: Annotated[
+        int | None, option("-n", metavar="N", help="How many events of a kind, besides those at a window's edge (10; all in JSON).", min=0)
+    ] = None,
     request: Request = None,
     repo: Folder = None,
     env: Environment = None,
@@ -90,9 +93,9 @@ def trace(
         brought = parse_pairs(request or [], "--request")
         found = trace_entity(repository, group, entity, instant(at, "--at"), feature, before, brought, watch)
     if as_json:
-        print_json(found.as_dict())
+        print_json(found.as_dict(n))
     else:
-        print_trace(found, n)
+        print_trace(found, _EVENTS if n is None else n)
     if found.differs:
         names = ", ".join(each.name for each in found.differs)
         say(f"the flow says something else for {names}: this is a mistake of headrace; please report it with what --json prints")

@@ -40,8 +40,9 @@ class CellTrace:
         """How many events are in each state."""
         return {state: self.states.count(state) for state in dict.fromkeys(self.states)}
 
-    def as_dict(self) -> dict[str, Any]:
-        """The same as plain data."""
+    def as_dict(self, most: int | None = None) -> dict[str, Any]:
+        """The same as plain data, with the newest `most` events, all of them where it is None."""
+        first = 0 if most is None else max(0, len(self.events) - most)
         return {
             "aggregate": self.text,
             "window": {
@@ -50,6 +51,9 @@ class CellTrace:
                 "rows": self.cell.window.rows,
             },
             "source": self.source,
+            "where": self.where,
+            "input": self.input,
+            "counts": self.counts,
             "events": [
                 {
                     "time": None if event.time_us is None else format_time(event.time_us),
@@ -59,7 +63,7 @@ class CellTrace:
                     "value": event.values.get(self.cell.input or ""),
                     "state": event.rejected or state,
                 }
-                for event, state in zip(self.events, self.states, strict=True)
+                for event, state in zip(self.events[first:], self.states[first:], strict=True)
             ],
             "value": self.value,
         }
@@ -82,7 +86,7 @@ class FeatureTrace:
         """Whether the two are the same, floats to 1e-9 of their size."""
         return same(self.value, self.flow)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self, most: int | None = None) -> dict[str, Any]:
         """The same as plain data."""
         return {
             "name": self.name,
@@ -91,7 +95,7 @@ class FeatureTrace:
             "value": self.value,
             "flow": self.flow,
             "agrees": self.agrees,
-            "cells": [cell.as_dict() for cell in self.cells],
+            "cells": [cell.as_dict(most) for cell in self.cells],
         }
 
 
@@ -117,8 +121,8 @@ class Trace:
         """The features whose value is not what the flow says."""
         return [feature for feature in self.features if not feature.agrees]
 
-    def as_dict(self) -> dict[str, Any]:
-        """The same as plain data."""
+    def as_dict(self, most: int | None = None) -> dict[str, Any]:
+        """The same as plain data, with the newest `most` events of each cell, all of them where it is None."""
         return {
             "group": self.group,
             "entity": self.entity,
@@ -127,7 +131,7 @@ class Trace:
             "known": self.known,
             "events": sum(not event.rejected for event in self.events),
             "agrees": not self.differs,
-            "features": [feature.as_dict() for feature in self.features],
+            "features": [feature.as_dict(most) for feature in self.features],
         }
 
 

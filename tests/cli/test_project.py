@@ -47,7 +47,14 @@ def test_check_finds_what_python_cannot_read(headrace: Callable[..., Ran], shop:
 
 def test_check_of_an_empty_folder(headrace: Callable[..., Ran], tmp_path: Path) -> None:
     done = headrace("check", "-C", tmp_path)
-    assert (done.code, done.out) == (0, f"{tmp_path} defines nothing yet: headrace init DIR makes a repository to begin with\n")
+    assert (done.code, done.out) == (
+        0,
+        f"{tmp_path} defines nothing yet: -C DIR names another folder, headrace init DIR makes one to begin with\n",
+    )
+    for command in (("list",), ("show", "clicks"), ("replay", "g", "--out", "out")):
+        done = headrace(*command, "-C", tmp_path)
+        text = f"{tmp_path} defines nothing: -C DIR names another folder, headrace init DIR makes one to begin with"
+        assert (done.code, done.err) == (2, f"headrace: {text}\n")
 
 
 def test_the_repository_before_and_behind_the_command(headrace: Callable[..., Ran], shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
