@@ -80,7 +80,7 @@ def long_log(seed: int, size: int = 50, *, sources: tuple[str, ...] = ("a", "b")
                 arrival += draw.choice([0, 0, 1, 1, 1, 2, 3, 8, 30] + [100] * (draw.random() < 0.1)) * SECOND
                 time = arrival - draw.choice([0, 0, 0, 1, 2, 5, 12, 30]) * SECOND + draw.choice([0, 0, 0, 0, -1, 1])
                 records.append(Record(arrival, topic, partition, offset, time, draw.choice([1, 1, 2, 3]), _values(draw, wild=wild)))
-    described = Source(lateness=40 * SECOND, idle=45 * SECOND)
+    described = Source(lateness=40 * SECOND, max_ahead=SECOND, idle=45 * SECOND)
     return make_log(dict.fromkeys(sources, described), records)
 
 

@@ -1,7 +1,7 @@
 """From the oracle's neutral description to the project's own definitions and tables, and back.
 
-It promises the same group and the same log in both languages; it computes nothing. The key is called `k`, the event time `ts`, a record's
-number in the log `id`.
+It promises the same group and the same log in both languages; it computes nothing. The oracle's key is the column `k`, and as a text `name`;
+the event time is `ts`, a record's number in the log `id`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from tests.oracle.model import Feature, Group, Log, Source, Window
 
 UTC_US = pa.timestamp("us", tz="UTC")
-KEY = hr.Key("k", hr.Dimension("user"), "int64")
+USER = hr.Dimension("user")
+NUMBER, NAME = hr.Key("k", USER, "int64"), hr.Key("name", USER, "string")
+KEYS: dict[str, list[hr.Key]] = {"a number": [NUMBER], "a text": [NAME], "both": [NAME, NUMBER]}
 COLUMN_TYPES: dict[str, pa.DataType] = {
     "k": pa.int64(),
+    "name": pa.string(),
     "ts": UTC_US,
     "id": pa.int64(),
     "x": pa.float64(),
@@ -45,7 +48,7 @@ def source_of(name: str, described: Source) -> hr.Source:
         name,
         schema=SCHEMA,
         time="ts",
-        keys={"k": KEY},
+        keys=[NUMBER, NAME],
         unique=described.unique,
         lateness=_span(described.lateness),
         max_ahead=_span(described.max_ahead),
@@ -53,13 +56,13 @@ def source_of(name: str, described: Source) -> hr.Source:
     )
 
 
-def group_of(log: Log, group: Group, *, numbered: bool = False, name: str = "g") -> hr.FeatureGroup:
+def group_of(log: Log, group: Group, *, numbered: bool = False, keyed: str = "a number", name: str = "g") -> hr.FeatureGroup:
     """A group of the project; `numbered` adds the number of the row's own record, as `id_<source>`."""
     sources = {topic: source_of(topic, log.sources[topic]) for topic in group.sources}
     features: dict[str, Any] = {feature.name: expression_of(sources[feature.source], feature) for feature in group.features}
     if numbered:
         features |= {f"id_{topic}": source["id"] for topic, source in sources.items()}
-    return hr.FeatureGroup(name, key=KEY, features=features, refresh=_span(group.refresh))
+    return hr.FeatureGroup(name, key=KEYS[keyed], features=features, refresh=_span(group.refresh))
 
 
 def expression_of(source: hr.Source, feature: Feature) -> hr.Expression:
@@ -110,7 +113,7 @@ def tables_of(log: Log, sources: Iterable[str]) -> Mapping[str, pa.Table]:
     for topic in sources:
         mine = [(i, record) for i, record in enumerate(log.records) if record.topic == topic]
         columns: dict[str, Any] = {
-            "k": pa.array([r.key for _, r in mine], pa.int64()),
+            **_keys([r.key for _, r in mine]),
             "ts": pa.array([r.time for _, r in mine], pa.int64()).cast(UTC_US),
             "id": pa.array([i for i, _ in mine], pa.int64()),
         }
@@ -124,7 +127,19 @@ def tables_of(log: Log, sources: Iterable[str]) -> Mapping[str, pa.Table]:
 
 def spine_of(probes: Sequence[Probe]) -> pa.Table:
     """Probes as a spine with the time column `at`."""
-    return pa.table({"k": pa.array([p.key for p in probes], pa.int64()), "at": pa.array([p.time for p in probes], pa.int64()).cast(UTC_US)})
+    return pa.table({**_keys([p.key for p in probes]), "at": pa.array([p.time for p in probes], pa.int64()).cast(UTC_US)})
+
+
+def _keys(keys: Sequence[Any]) -> dict[str, pa.Array[Any]]:
+    """The key's columns; an entity's text is longer than eight bytes for some and shorter for others."""
+    return {"k": pa.array(keys, pa.int64()), "name": pa.array([None if k is None else "é" * 3 * k for k in keys], pa.string())}
+
+
+def keys_of(table: pa.Table) -> list[Any]:
+    """The oracle's keys of the rows, from whichever columns there are."""
+    if "k" in table.column_names:
+        return table.column("k").to_pylist()
+    return [len(name or "") // 3 for name in table.column("name").to_pylist()]
 
 
 def cells_of(table: pa.Table, group: Group) -> list[tuple[Any, ...]]:

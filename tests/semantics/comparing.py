@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-import headrace as hr
+from headrace.archive import events_log
+from replay.run import Options
+from replay.tables import replay_table
 from tests.oracle.compare import same
 from tests.oracle.lookups import lookups
 from tests.oracle.rows import rows_of_events
 from tests.oracle.steps import steps
-from tests.semantics.adapter import cells_of, group_of, instants, spine_of, tables_of
+from tests.semantics.adapter import cells_of, group_of, instants, keys_of, spine_of, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     from tests.oracle.lookups import Probe
     from tests.oracle.model import Feature, Group, Log
@@ -29,7 +31,7 @@ ROUNDED = {"sum", "mean", "var", "std", "decay_sum", "decay_count", "time_since_
 
 def rows_differ(log: Log, group: Group, **options: Any) -> list[str]:
     """Rows of events."""
-    table = _replayed(log, group, numbered=True, rows="events", **options)
+    table = replayed(log, group, numbered=True, rows="events", **options)
     expected = rows_of_events(log, group)
     topics = table.column("_source").to_pylist() if "_source" in table.column_names else list(group.sources) * table.num_rows
     numbers = [table.column(f"id_{topic}")[i].as_py() for i, topic in enumerate(topics)]
@@ -46,10 +48,10 @@ def rows_differ(log: Log, group: Group, **options: Any) -> list[str]:
 
 def steps_differ(log: Log, group: Group, **options: Any) -> list[str]:
     """Steps, entity by entity."""
-    table = _replayed(log, group, rows="steps", **options)
+    table = replayed(log, group, rows="steps", **options)
     theirs = defaultdict(list)
     heads = zip(instants(table, "time"), instants(table, "arrival"), table.column("n").to_pylist(), strict=True)
-    for key, head, cells in zip(table.column("k").to_pylist(), heads, cells_of(table, group), strict=True):
+    for key, head, cells in zip(keys_of(table), heads, cells_of(table, group), strict=True):
         theirs[key].append((head, cells))
     ours = defaultdict(list)
     for step in steps(log, group):
@@ -68,7 +70,7 @@ def steps_differ(log: Log, group: Group, **options: Any) -> list[str]:
 def lookups_differ(log: Log, group: Group, probes: Sequence[Probe], *, before: bool, **options: Any) -> list[str]:
     """Look-ups of a spine."""
     spine = spine_of(probes)
-    table = _replayed(log, group, spine=spine, time="at", before=before, **options)
+    table = replayed(log, group, spine=spine, before=before, **options)
     if table.column("k").to_pylist() != spine.column("k").to_pylist() or instants(table, "at") != instants(spine, "at"):
         return ["the spine's own columns are not kept in its order"]
     found = []
@@ -78,9 +80,27 @@ def lookups_differ(log: Log, group: Group, probes: Sequence[Probe], *, before: b
     return found
 
 
-def _replayed(log: Log, group: Group, *, numbered: bool = False, **asked: Any) -> pa.Table:
-    table = hr.replay(group_of(log, group, numbered=numbered), events=tables_of(log, group.sources), **asked)
-    assert isinstance(table, pa.Table)
+def replayed(
+    log: Log,
+    group: Group,
+    *,
+    numbered: bool = False,
+    keyed: str = "a number",
+    cut: int | None = None,
+    rows: str = "events",
+    spine: pa.Table | None = None,
+    before: bool = False,
+    from_: Any = None,
+    to: Any = None,
+    **options: Any,
+) -> pa.Table:
+    """One replay; `cut`: in slices of row groups of so many rows, where all of it would be one."""
+    definition = group_of(log, group, numbered=numbered, keyed=keyed)
+    size = 1_000_000 if cut is None else cut
+    tables = tables_of(log, group.sources)
+    logs = {source.name: events_log(source, tables[source.name], size) for source in definition.sources}
+    time = None if spine is None else "at"
+    table, _ = replay_table([definition], logs, rows, spine, time, before, from_, to, Options(slice_rows=size, **options))
     return table
 
 
