@@ -43,7 +43,7 @@ REASONS = {judge.NO_TIME: "no event time", judge.TOO_LATE: "too late", judge.TOO
 
 @dataclass(slots=True)
 class Prepared:
-    """What one batch of a source became: pieces by shard, counts by reason, failures by derived column, and rejected rows."""
+    """What one batch of a source became: pieces by shard, counts by reason, failures by feature (`group.feature`), and rejected rows."""
 
     pieces: list[tuple[int, Piece]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
@@ -88,6 +88,7 @@ class Sharder:
                 columns = plan.source(name).columns if layout.mode == t.EVENTS else ()
                 self.requests[name, layout.key] = {n: kind for n, kind in asked.items() if n in columns}
                 wanted[name] |= ids
+        self.features = features_of_columns(plan)
         self.derivers = {s.name: Deriver(s, frozenset(wanted[s.name])) for s in plan.sources}
 
     def prepare(
@@ -142,8 +143,9 @@ class Sharder:
         self, prepared: Prepared, slice_: int, source: str, batch: pa.RecordBatch, times: Array, arrivals: Array, order: tuple[int, int]
     ) -> None:
         derived, failures = self.derivers[source](batch)
-        for name, n in failures.items():
-            prepared.failures[name] = prepared.failures.get(name, 0) + n
+        for column, n in failures.items():
+            for feature in self.features.get(column, ()):
+                prepared.failures[feature] = prepared.failures.get(feature, 0) + n
         by_id = {d.id: column for d, column in zip(self.derivers[source].derived, derived, strict=True)}
         base = [pa.array(times), pa.array(arrivals)]
         for layout in self.layouts:
@@ -165,6 +167,18 @@ class Sharder:
                 prepared.count("null key", int(missing.sum()))
                 rows = rows.filter(pa.array(~missing))
             prepared.pieces.extend(pieces_of(rows, len(columns), slice_, layout.key, self.names.index(source), order))
+
+
+def features_of_columns(plan: Plan) -> dict[str, list[str]]:
+    """For each derived column the features, as `group.feature`, that it is an input or a filter of."""
+    found: dict[str, list[str]] = {}
+    for group in plan.groups:
+        cells = {cell.id: cell for cell in group.cells}
+        for feature in group.features:
+            read = [cells[name] for name in feature.cells]
+            for column in {column for cell in read for column in (cell.input, plan.tracks[cell.track].where) if column is not None}:
+                found.setdefault(column, []).append(f"{group.name}.{feature.name}")
+    return found
 
 
 def without_key(columns: Sequence[Column]) -> Array | None:

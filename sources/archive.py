@@ -132,7 +132,7 @@ class ArchiveReader(StatefulSourcePartition[Item, int]):
             self.of.tally.read(prepared.rows)
             add_counts(counts, {f"rows {part.source}": prepared.rows})
             add_counts(counts, {f"{reason} {part.source}": n for reason, n in prepared.counts.items()})
-            add_counts(counts, {f"failed {column}": n for column, n in prepared.failures.items()})
+            add_counts(counts, {f"failed {feature}": n for feature, n in prepared.failures.items()})
             items.extend((SHARD_KEYS[shard], piece) for shard, piece in prepared.pieces)
         plan = slices[self.slice]
         if self.number == 0 and self.of.probes is not None:
