@@ -6,5 +6,5 @@ functions and of the operations in `operators.machine.operations`; constants com
 What is not in the language is refused with its file and line when the library is compiled.
 
 Why not a general compiler: the kernels are one program of some hundred functions; compiled function by function, with types inferred and every function optimised
-again in each of its callers, they took ten times as long (docs/decisions/0003-kernel-compiler.md).
+again in each of its callers, they took ten times as long (docs/decisions/0006-kernel-compiler.md).
 """
