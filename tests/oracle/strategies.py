@@ -113,8 +113,10 @@ def features(
         column = draw(st.sampled_from([None, "x", "s"]))
     elif kind in {"sum", "mean"}:
         column = draw(st.sampled_from(NUMBERS))
-    elif kind in {"var", "std", "decay_sum"}:
+    elif kind in {"var", "std"}:
         column = draw(st.sampled_from(NUMBERS[:2]))
+    elif kind == "decay_sum":
+        column = "x"   # what is left of huge values that cancel depends on the order of additions
     elif kind in {"min", "max"}:
         column = draw(st.sampled_from(["x", "i", "s"]))
     else:
