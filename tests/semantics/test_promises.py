@@ -20,6 +20,7 @@ from tests.oracle.model import SECOND, Feature, Group, Log, Record, Source, Wind
 from tests.semantics.adapter import cells_of, group_of, instants, spine_of, tables_of
 from tests.semantics.comparing import replayed
 
+pytestmark = pytest.mark.timeout(900)  # an example that fails is made small for up to five minutes
 LONG = long_log(21, 40)
 GROUP = Group((*every_feature(Window(20 * SECOND)), Feature("own", "b", "own", "i")), 10 * SECOND)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from tests.semantics.comparing import lookups_differ, rows_differ, steps_differ
 if TYPE_CHECKING:
     from tests.oracle.model import Group, Log
 
+pytestmark = pytest.mark.timeout(900)  # an example that fails is made small for up to five minutes
 Case: TypeAlias = "tuple[Log, Group, int | None, str]"
 CUTS = st.sampled_from([None, 1, 2, 5])
 
