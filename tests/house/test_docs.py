@@ -80,6 +80,25 @@ def test_documents_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     run(shown(path), path.read_text())
 
 
+def slug(heading: str) -> str:
+    """The anchor that a heading has."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = BLOCK.sub("", path.read_text())
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        place, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        found = path.parent / place if place else path
+        assert found.exists(), f"{shown(path)} links to {target}, which is not there"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", found.read_text()), re.MULTILINE)
+            assert anchor in [slug(heading) for heading in headings], f"{shown(path)} links to {target}; {place} has no such heading"
+
+
 def test_the_readme_shows_code_that_runs() -> None:
     kinds = [block.kind for block in blocks((ROOT / "README.md").read_text())]
     assert "python" in kinds
