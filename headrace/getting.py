@@ -159,7 +159,7 @@ def _nothing(group: GroupPlan, now: Any, requests: Mapping[str, Any]) -> dict[st
 
 def zero_of(kind: str) -> int | None:
     """The value of an aggregate over nothing."""
-    return 0 if kind in {"count", "n_unique"} else None
+    return 0 if kind == "count" else None
 
 
 def _at(

@@ -235,6 +235,8 @@ def _group_cells(builder: _Builder, g: int, cells: Sequence[Cell], types: dict[s
         row[t.W_SIZE] = -1 if window.size_us is None else window.size_us
         row[t.W_ROWS] = -1 if window.rows is None else window.rows
         row[t.W_DELAY], row[t.W_LOW], row[t.W_STRICT] = window.delay_us, int(window.closed in ("left", "both")), int(strict)
+        # a bound of rows counts what the bounds of time leave; what `exclude` takes it counts first
+        row[t.W_CUT] = int(window.delay_us > 0 or window.closed in ("left", "none"))
         row[t.W_PRE] = int(window.exclude == "row" and not strict and window.delay_us == 0)
         row[t.W_A0] = len(builder.accs)
         for j in {_input(builder, k, c) for c in its}:

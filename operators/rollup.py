@@ -160,6 +160,10 @@ class KeyRollup:
                     names.append(f"r:{name}")
                     columns.append(merged.take_request(name, kind, written.row))
         batch = pa.RecordBatch.from_arrays([*columns, *(cells[c.id] for c in group.cells)], [*names, *(c.id for c in group.cells)])
+        if merged.written_order is not None:
+            # rows come out in the order of their places
+            back = np.argsort(merged.written_order[written.row], kind="stable")
+            batch, time = batch.take(array(back)), time[back]
         first, stop = self.bounds
         if mode == t.PROBES or (first is None and stop is None):
             return batch
@@ -189,6 +193,7 @@ class _Merged:
         self.n = sum(p.batch.num_rows for p in ordered)
         self.before = bool(first)
         self.placed = False
+        self.written_order: Array | None = None
         self.batches: dict[str, pa.RecordBatch] = {}
         self.rows_of: dict[str, Array | slice] = {}
         if not self.n:
@@ -198,7 +203,10 @@ class _Merged:
         counts = [p.batch.num_rows for p in ordered]
         arrival = np.concatenate([words_of(p.batch.column("_a")) for p in ordered])
         source = np.repeat(np.array(sources, np.int64), counts)
+        times = np.concatenate([words_of(p.batch.column("_t")) for p in ordered])
         order = None if _is_sorted(arrival) else np.argsort(arrival, kind="stable")
+        if layout.mode == t.EVENTS:
+            order = self._as_seen(arrival, times, order)
         number = np.empty(self.n, np.int64)
         start = 0
         begun: dict[str, int] = {}
@@ -210,7 +218,7 @@ class _Merged:
             by_source.setdefault(name, []).append(piece.batch)
             start += rows
         self.batches = {name: batches[0] if len(batches) == 1 else concat(batches) for name, batches in by_source.items()}
-        time = np.concatenate([words_of(p.batch.column("_t")) for p in ordered])
+        time = times
         hashes = np.concatenate([words_of(p.batch.column("_h")) for p in ordered])
         early = np.concatenate([_early(p.batch) for p in ordered])
         keys: list[Column] = []
@@ -240,6 +248,15 @@ class _Merged:
                 mine = np.flatnonzero(source == s)
                 rows_at[number[mine]] = mine
                 self.rows_of[name] = rows_at
+
+    def _as_seen(self, arrival: Array, times: Array, order: Array | None) -> Array | None:
+        """The order in which rows of events see each other: at one arrival by event time; remembers the way back to the order of places."""
+        a, at = (arrival, times) if order is None else (arrival[order], times[order])
+        if not ((a[1:] == a[:-1]) & (at[1:] < at[:-1])).any():
+            return order
+        seen = np.lexsort((at, a))
+        self.written_order = seen
+        return seen if order is None else order[seen]
 
     def before_flag(self, n: int) -> Array:
         """Whether probes ask for what stood before their instant, as a mask of n rows."""

@@ -1,7 +1,7 @@
 """Texts of a shard: every different string or bytes value once, named by a number.
 
-State holds the numbers; what is written holds the texts again, so that the numbers never show. A hash table finds a text's number; numbers are given
-in the order of first appearance.
+State holds the numbers; what is written holds the texts again, so that the numbers never show. A hash table finds a text's number; numbers
+are given in the order of first appearance.
 """
 
 from __future__ import annotations

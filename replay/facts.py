@@ -62,7 +62,7 @@ class LogFacts:
         self.sets = clock_sets(plan)
         several = any(sum(name in sources for name, _ in course.partitions) > 1 for sources, _ in self.sets)
         self.clocked = mode != EVENTS or several
-        self.unique = {s.name: Unique(s.lateness_us) for s in plan.sources if s.unique}
+        self.unique = {s.name: Unique(s.lateness_us, sum(name == s.name for name, _ in course.partitions)) for s in plan.sources if s.unique}
         self.members = [
             np.array([i for i, (name, _) in enumerate(course.partitions) if name in sources], np.int64) for sources, _ in self.sets
         ]
@@ -172,7 +172,7 @@ class LogFacts:
             mine = np.flatnonzero(np.isin(records.part, list(parts)))
             for i in mine.tolist():
                 part, row = int(records.part[i]), int(records.row[i])
-                if verdicts[part][row] and not unique.is_new(hashes[part][row], int(records.times[i])):
+                if verdicts[part][row] and not unique.is_new(hashes[part][row], int(records.times[i]), int(records.ordinals[i])):
                     found.setdefault(part, []).append(row)
         return {part: np.array(rows, np.int64) for part, rows in found.items()}
 

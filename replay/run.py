@@ -92,6 +92,9 @@ class Run:
         first = self.bounds[0]
         if first is None or any(group.longest_us is None for group in self.plan.groups):
             return None
+        if self.mode == t.STEPS:
+            # a step says how many events of its entity are in it, and those began with the log
+            return None
         longest = max(group.longest_us or 0 for group in self.plan.groups)
         return first - longest - max(s.lateness_us + s.max_ahead_us for s in self.plan.sources)
 

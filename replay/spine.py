@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from replay.slices import SlicePlan
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
-UNKNOWN_ZERO = frozenset({"count", "n_unique"})
+UNKNOWN_ZERO = frozenset({"count"})
 
 
 class Spine:

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 class Unique:
     """Kept identities of one source, asked in the order of places."""
 
-    def __init__(self, lateness_us: int) -> None:
-        self.lateness_us = lateness_us
+    def __init__(self, lateness_us: int, partitions: int) -> None:
+        self.lateness_us, self.partitions = lateness_us, partitions
         self.kept: dict[object, list[int]] = {}
-        self.newest = -(2**63)
+        self.newest: dict[int, int] = {}
         self.swept = 0
 
-    def is_new(self, identity: object, time_us: int) -> bool:
-        """Whether the event is kept; it is remembered if it is."""
+    def is_new(self, identity: object, time_us: int, partition: int) -> bool:
+        """Whether the event of a partition is kept; it is remembered if it is."""
+        self.newest[partition] = max(self.newest.get(partition, time_us), time_us)
         if identity is None:
             return True
         times = self.kept.get(identity)
@@ -35,17 +36,18 @@ class Unique:
             self.kept[identity] = [time_us]
         else:
             times.append(time_us)
-        self.newest = max(self.newest, time_us)
         self.swept += 1
         if self.swept > len(self.kept) // 2 + 10_000:
             self._sweep()
         return True
 
     def _sweep(self) -> None:
-        """Forget what no accepted event can be a duplicate of: accepted events are at most the lateness behind the newest."""
-        bound = self.newest - 2 * self.lateness_us
-        self.kept = {k: kept for k, times in self.kept.items() if (kept := [t for t in times if t >= bound])}
+        """Forget what no accepted event can be a duplicate of: an accepted event is at most the lateness behind its partition's newest."""
         self.swept = 0
+        if len(self.newest) < self.partitions:
+            return
+        bound = min(self.newest.values()) - 2 * self.lateness_us
+        self.kept = {k: kept for k, times in self.kept.items() if (kept := [t for t in times if t >= bound])}
 
     def freeze(self) -> dict[str, Array]:
         """The identities as a plain array of bytes."""

@@ -56,10 +56,12 @@ def value_of(cell: Cell, states: Sequence[str], all_events: Sequence[Event]) -> 
     """The aggregate over the events that count, of all the entity's events in order; a time is what the plan derived, a Python value."""
     events = [event for event, state in zip(all_events, states, strict=True) if state == COUNTED]
     values = [event.values[cell.input] for event in events] if cell.input is not None else [1] * len(events)
-    if cell.kind in {"count", "n_unique"}:
-        return len(values) if cell.kind == "count" else len({_same(value) for value in values})
+    if cell.kind == "count":
+        return len(values)
     if not events:
         return None
+    if cell.kind == "n_unique":
+        return len({_same(value) for value in values})
     if cell.half_life_us:
         # what fades stands at the newest event's time, whether its input is null or not
         newest = max(event.time_us or 0 for event, state in zip(all_events, states, strict=True) if state in {COUNTED, NULL})

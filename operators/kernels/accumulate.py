@@ -1,8 +1,8 @@
 """Accumulators of windows: what an event adds when it enters, takes when it leaves, and how they are counted anew.
 
 Words by kind: A_INT [low, high, count|-]; A_FLOAT [hi, lo, lost, count|special]; A_SQUARE [hi, lo, square hi, square lo, lost, square lost,
-count|special]; A_DECAY [sum, anchor, events|count]; A_NON_NULL [count|-]. `count` is of non-null inputs, `special` of NaN and infinities, which are
-never added. `lost` bounds what rounding took; when it could matter, the window is counted anew from its ring.
+count|special]; A_DECAY [sum, anchor, events|count]; A_NON_NULL [count|-]. `count` is of non-null inputs, `special` of NaN and infinities,
+which are never added. `lost` bounds what rounding took; when it could matter, the window is counted anew from its ring.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Blocks of the pool: power-of-two capacities, one free list for each (kind of block, capacity).
 
-A block is named by one word: offset in words * 64 + log2(capacity), or -1 for none. The caller makes sure beforehand that the pool has room;
-`take` never fails.
+A block is named by one word: offset in words * 64 + log2(capacity), or -1 for none. The caller makes sure beforehand that the pool has
+room; `take` never fails.
 """
 
 from __future__ import annotations

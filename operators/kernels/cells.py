@@ -364,4 +364,4 @@ def emit_nothing(x: int, c: int, g: int, row: int, known: bool) -> None:
     """Write cell c as over nothing: counts 0, the rest null; if not `known`, null even where it is a count."""
     kind = word(c, C_KIND)
     column = word(c, C_OUT) + (word(c, C_N) if kind == K_LAST_N else 0)
-    write(x, g, column, row, 0, 1 if known and (kind == K_COUNT or kind == K_COUNT_ALL or kind == K_N_UNIQUE) else 0)
+    write(x, g, column, row, 0, 1 if known and (kind == K_COUNT or kind == K_COUNT_ALL) else 0)

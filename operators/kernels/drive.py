@@ -1,7 +1,8 @@
 """The loop over rows: refresh, push, advance, emit, in the order of the places.
 
-`process` returns `(what, row)`: DONE, or that it needs a larger pool or emptied output before it goes on at `row`, with nothing of that row done
-yet but refresh steps. Modes: EVENTS writes a row an event, STEPS a step an event and a step where a refresh changes a window, PROBES a row a probe.
+`process` returns `(what, row)`: DONE, or that it needs a larger pool or emptied output before it goes on at `row`, with nothing of that row
+done yet but refresh steps. Modes: EVENTS writes a row an event, STEPS a step an event and a step where a refresh changes a window, PROBES a
+row a probe.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from operators.machine.operations import byte, half, set_word, word
 from operators.kernels.ring import advance, push, room
 from operators.kernels.slots import ring_of, time_at, upper_bound
 from operators.kernels.tables import (
-    C_COLS, C_WINDOW, CTL_NEED, CTL_TOP, CTL_WORDS, DONE, EVENTS, G_ADVANCED, G_C0, G_C1, G_COLS, G_DUE, G_KEEP, G_N, G_NEWEST, G_OFF, G_PRE,
-    G_REFRESH, G_SOURCES, G_W0, G_W1, MIN64, NEED_OUT, NEED_POOL, PROBES, STEPS, T_COLS, T_OFF, T_SOURCE, T_WHERE, W_COLS, W_DELAY, W_LOW,
-    W_OFF, W_PRE, W_ROWS, W_SIZE, W_STRICT, W_TRACK, X_ARRIVAL, X_CELLS, X_CONTROL, X_EARLY, X_ENTITY, X_GROUPS, X_N_GROUPS, X_N_TRACKS,
+    C_COLS, CTL_NEED, CTL_TOP, CTL_WORDS, DONE, EVENTS, G_ADVANCED, G_C0, G_C1, G_COLS, G_DUE, G_KEEP, G_N, G_NEWEST, G_OFF, G_PRE,
+    G_REFRESH, G_SOURCES, G_W0, G_W1, MIN64, NEED_OUT, NEED_POOL, PROBES, STEPS, T_COLS, T_OFF, T_SOURCE, T_WHERE, W_COLS, W_CUT, W_DELAY,
+    W_LOW, W_OFF, W_PRE, W_ROWS, W_SIZE, W_STRICT, W_TRACK, X_ARRIVAL, X_CELLS, X_CONTROL, X_EARLY, X_ENTITY, X_GROUPS, X_N_GROUPS, X_N_TRACKS,
     X_OUT_ARRIVAL, X_OUT_CAPACITY, X_OUT_COUNT, X_OUT_ENTITY, X_OUT_N, X_OUT_ROW, X_OUT_TIME, X_PASSED, X_PASSES, X_POOL_WORDS, X_POSITIONS, X_RECORD,
     X_ROWS, X_SOURCE, X_STRIDE, X_TIME, X_TIMER_CAPACITY, X_TIMER_ENTITY, X_TIMER_TIME, X_TRACKS, X_WINDOWS,
 )  # fmt: skip
@@ -68,7 +69,7 @@ def emit_late(x: int, g: int, r: int, row: int, i: int) -> None:
             hi = upper_bound(base, mask, step, start, stop, t - delay - strict)
         elif word(w, W_PRE) and position >= 0:
             hi = stop - 1
-        if delay > 0:
+        if word(w, W_CUT) == 1:
             frame = hi
         lo = start
         if word(w, W_SIZE) >= 0:

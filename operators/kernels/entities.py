@@ -1,7 +1,8 @@
 """The index of a shard's entities: open addressing from a 64-bit hash to a record number.
 
 An int64 key's hash is a bijection of the key, so the hash is the identity. Other keys are compared by their bytes, which stand in an arena.
-Records that were freed are used again. `record` is a matrix of `width` words a record, whose first is the hash; its last row is that of a new entity.
+Records that were freed are used again. `record` is a matrix of `width` words a record, whose first is the hash; its last row is that of a
+new entity.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def assign(
             e = slots[at]
             if e == EMPTY:
                 break
-            if record[e * width] == h and (not exact or (key_at[2 * e + 1] == length and same_bytes(arena, key_at[2 * e], text, start, length))):
+            if record[e * width] == h and (
+                not exact or (key_at[2 * e + 1] == length and same_bytes(arena, key_at[2 * e], text, start, length))
+            ):
                 found = e
                 break
             at = (at + 1) & mask

@@ -1,7 +1,7 @@
 """Rings of events and the windows on them: push, advance, rebuild, trim.
 
-A window is two positions in its track's ring, [tail, end): events before `end` have entered, events before `tail` have left. What enters and
-what leaves is merged in the order of instants, so that an accumulator passes through the same additions however often it is advanced.
+A window is two positions in its track's ring, [tail, end): events before `end` have entered, events before `tail` have left. What enters
+and what leaves is merged in the order of instants, so that an accumulator passes through the same additions however often it is advanced.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from operators.machine.operations import byte, half, set_half, set_word, word
 from operators.kernels.slots import ring_of, time_at, upper_bound
 from operators.kernels.tables import (
     G_ADVANCED, G_COLS, G_OFF, I_COLS, I_SLOT, I_TYPE, MIN64, NAN_BITS, NULL_FLOAT, T_D0, T_D1, T_FREE, T_I0, T_INPUTS, T_KEEP, T_LATE,
-    T_MASK, T_OFF, T_ROWS, T_W0, T_W1, T_WORDS, VT_FLOAT, W_COLS, W_DELAY, W_GROUP, W_LOW, W_OFF, W_ROWS, W_SIZE, W_STRICT,
+    T_MASK, T_OFF, T_ROWS, T_W0, T_W1, T_WORDS, VT_FLOAT, W_COLS, W_CUT, W_DELAY, W_GROUP, W_LOW, W_OFF, W_ROWS, W_SIZE, W_STRICT,
     X_BY_TRACK, X_GROUPS, X_INPUTS, X_NULLS, X_ROWS, X_TIME, X_VALUES, X_WINDOWS,
 )  # fmt: skip
 
@@ -60,7 +60,7 @@ def advance(x: int, w: int, k: int, r: int, base: int, mask: int, step: int, now
         while tail < end and time_at(base, mask, step, tail) <= limit:
             leave(x, w, k, r, base, mask, step, tail, end)
             tail += 1
-    if rows >= 0 and delay == 0:
+    if rows >= 0 and word(w, W_CUT) == 0:
         while tail < end and tail < head + extra - rows:
             leave(x, w, k, r, base, mask, step, tail, end)
             tail += 1
@@ -86,7 +86,7 @@ def rebuild(x: int, k: int, r: int, base: int, mask: int, step: int) -> None:
             if word(w, W_SIZE) >= 0:
                 tail = upper_bound(base, mask, step, start, end, now - delay - word(w, W_SIZE) - word(w, W_LOW))
             if word(w, W_ROWS) >= 0:
-                tail = max(tail, min(end, (end if delay > 0 else head) - word(w, W_ROWS)))
+                tail = max(tail, min(end, (end if word(w, W_CUT) == 1 else head) - word(w, W_ROWS)))
         set_half(r, 2 * word(w, W_OFF), tail)
         set_half(r, 2 * word(w, W_OFF) + 1, end)
         recount(x, w, k, r, base, mask, step, tail, end)

@@ -1,7 +1,7 @@
 """The columns of the tables that describe a state, by name, and the words of a call's context.
 
-All tables are int64 matrices; a row is one track, window, accumulator, deque, head, cell or group, and kernels hold the address of a row. Offsets are in
-8-byte words of an entity's record unless a name ends in 32, then in 4-byte halves. Positions of events in a ring are running
+All tables are int64 matrices; a row is one track, window, accumulator, deque, head, cell or group, and kernels hold the address of a row.
+Offsets are in 8-byte words of an entity's record unless a name ends in 32, then in 4-byte halves. Positions of events in a ring are running
 numbers ("seq"); their slot is the number modulo the ring's capacity.
 """
 
@@ -36,7 +36,7 @@ T_OFF, T_WORDS, T_INPUTS, T_MASK, T_I0, T_W0, T_W1, T_D0, T_D1, T_KEEP, T_LATE, 
 # inputs of tracks
 I_SLOT, I_TYPE, I_COLS = range(3)
 # windows: [tail32|end32]
-W_GROUP, W_TRACK, W_OFF, W_SIZE, W_ROWS, W_DELAY, W_LOW, W_STRICT, W_PRE, W_A0, W_A1, W_COLS = range(12)
+W_GROUP, W_TRACK, W_OFF, W_SIZE, W_ROWS, W_DELAY, W_LOW, W_STRICT, W_CUT, W_PRE, W_A0, W_A1, W_COLS = range(13)
 # accumulators
 A_KIND, A_IN, A_OFF, A_TYPE, A_HALF, A_COLS = range(6)
 # deques: [block, start32|end32, done32|-]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from operators.machine.functions import Function
 
 WHOLE = {
-    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor", ast.LShift: "shl", ast.RShift: "ashr",
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor", ast.LShift: "shl",
+    ast.RShift: "ashr",
 }  # fmt: skip
 FLOATING = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
 COMPARED = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
@@ -34,7 +35,8 @@ class Expressions:
     def refuse(self, node: ast.AST, what: str) -> NoReturn:
         """What is not in the language, at its place."""
         line = self.line + getattr(node, "lineno", 0)
-        raise SyntaxError(f"{what}, in the kernel {self.function.name}", (self.file, line, getattr(node, "col_offset", 0) + 1, ast.unparse(node)))
+        place = (self.file, line, getattr(node, "col_offset", 0) + 1, ast.unparse(node))
+        raise SyntaxError(f"{what}, in the kernel {self.function.name}", place)
 
     def known(self, node: ast.AST) -> Any:
         """The Python object that a name or a dotted name stands for."""
@@ -258,15 +260,18 @@ class Expressions:
             return Value(INT, builder.fptosi(first.machine, I64)) if first.type == REAL else self.as_type(node, first, INT)
         if target is abs:
             if first.type == REAL:
-                fabs = builder.module.globals.get("llvm.fabs.f64") or ir.Function(builder.module, ir.FunctionType(F64, [F64]), "llvm.fabs.f64")
+                module = builder.module
+                fabs = module.globals.get("llvm.fabs.f64") or ir.Function(module, ir.FunctionType(F64, [F64]), "llvm.fabs.f64")
                 return Value(REAL, builder.call(fabs, [first.machine]))
-            return Value(INT, builder.select(builder.icmp_signed("<", first.machine, ir.Constant(I64, 0)), builder.neg(first.machine), first.machine))
+            negative = builder.icmp_signed("<", first.machine, ir.Constant(I64, 0))
+            return Value(INT, builder.select(negative, builder.neg(first.machine), first.machine))
+        sign = "<" if target is min else ">"
         result = first
         for at, value in zip(node.args[1:], values[1:], strict=True):
             if REAL in {result.type, value.type}:
                 a, b = self.as_type(node, result, REAL), self.as_type(at, value, REAL)
-                result = Value(REAL, builder.select(builder.fcmp_ordered("<" if target is min else ">", b.machine, a.machine), b.machine, a.machine))
+                result = Value(REAL, builder.select(builder.fcmp_ordered(sign, b.machine, a.machine), b.machine, a.machine))
             else:
                 a, b = self.as_type(node, result, INT), self.as_type(at, value, INT)
-                result = Value(INT, builder.select(builder.icmp_signed("<" if target is min else ">", b.machine, a.machine), b.machine, a.machine))
+                result = Value(INT, builder.select(builder.icmp_signed(sign, b.machine, a.machine), b.machine, a.machine))
         return result

@@ -1,7 +1,7 @@
 """`kernel`, `inline`, `shared`, `outlined`: what makes a Python function one of the kernels' language.
 
-A kernel can be called from Python, with ints, floats and arrays; the others only by such functions. The first call of any kernel compiles every kernel of its
-package as one library, or loads it from the cache.
+A kernel can be called from Python, with ints, floats and arrays; the others only by such functions. The first call of any kernel compiles
+every kernel of its package as one library, or loads it from the cache.
 """
 
 from __future__ import annotations

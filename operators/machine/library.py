@@ -1,7 +1,8 @@
 """A library: every function of the language in a package, compiled together, kept on disk.
 
-The file is named by a digest of the sources of the package and of this compiler, of LLVM and of the machine, so that it cannot serve stale code. The folder is
-`$HEADRACE_CACHE`, else `$XDG_CACHE_HOME/headrace`, else `~/.cache/headrace`; where it cannot be written, each process compiles for itself.
+The file is named by a digest of the sources of the package and of this compiler, of LLVM and of the machine, so that it cannot serve stale
+code. The folder is `$HEADRACE_CACHE`, else `$XDG_CACHE_HOME/headrace`, else `~/.cache/headrace`; where it cannot be written, each process
+compiles for itself.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ def _target() -> Any:
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_triple(llvm.get_process_triple())
-    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True, reloc="default", codemodel="jitdefault")
+    cpu = llvm.get_host_cpu_name()
+    return target.create_target_machine(cpu=cpu, features=features, opt=2, jit=True, reloc="default", codemodel="jitdefault")
 
 
 def compiled(kernels: Iterable[Function]) -> bytes:
@@ -133,7 +135,8 @@ def _library(package: str) -> Library:
     modules = [importlib.import_module(name) for name in names]
     files = [Path(str(m.__file__)) for m in modules] + sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256()
-    for part in (llvmlite_version, str(llvm.llvm_version_info), llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()):
+    machine = (llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    for part in (llvmlite_version, str(llvm.llvm_version_info), *machine):
         digest.update(part.encode() + b"\n")
     for file in files:
         digest.update(file.read_bytes())

@@ -1,8 +1,8 @@
 """What the kernels' language can do besides arithmetic: memory at addresses, bits, a few functions of numbers.
 
-Memory is addressed by plain integers: an address is in bytes, an index in units of what is read. Whoever calls a kernel keeps the arrays alive and large
-enough. `fixed` reads what nothing writes while a kernel runs, so that it may be read once for many uses; `put_out` and `put_out_byte` write what no
-kernel reads. The functions here have no Python body; they exist for the compiler and for the type checker.
+Memory is addressed by plain integers: an address is in bytes, an index in units of what is read. Whoever calls a kernel keeps the arrays
+alive and large enough. `fixed` reads what nothing writes while a kernel runs, so that it may be read once for many uses; `put_out` and
+`put_out_byte` write what no kernel reads. The functions here have no Python body; they exist for the compiler and for the type checker.
 """
 
 from __future__ import annotations
@@ -169,13 +169,13 @@ def shift_right(value: int, by: int) -> int:
 
 @operation((INT, INT), BOOL, lambda builder, args: builder.icmp_unsigned("<", *args))
 def is_below(a: int, b: int) -> bool:
-    """a < b as unsigned words."""
+    """Whether a < b as unsigned words."""
     raise NotImplementedError
 
 
 @operation((REAL, REAL, REAL), REAL, _call("llvm.fma.f64", F64, [F64, F64, F64]))
 def fused(a: float, b: float, c: float) -> float:
-    """a * b + c, rounded once."""
+    """The value of a * b + c, rounded once."""
     raise NotImplementedError
 
 

@@ -77,7 +77,8 @@ class _Statements:
         return variables[name][1]
 
     def _assign_name(self, node: ast.AST, name: str, value: Value) -> None:
-        if value.machine is None or value.type.element is not None or name in self.expressions.variables and self.expressions.variables[name][0].element is not None:
+        known = self.expressions.variables.get(name)
+        if value.machine is None or value.type.element is not None or (known is not None and known[0].element is not None):
             self.expressions.refuse(node, f"{name!r} cannot be assigned this")
         place = self._place(name, value.type)
         kind = self.expressions.variables[name][0]
@@ -177,7 +178,8 @@ class _Statements:
     def _for(self, node: ast.For) -> None:
         expressions, builder = self.expressions, self.builder
         call = node.iter
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "range" or node.orelse or not isinstance(node.target, ast.Name):
+        over_range = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range"
+        if not over_range or node.orelse or not isinstance(node.target, ast.Name):
             expressions.refuse(node, "a loop over anything but a range is not in the language")
         bounds = [expressions.as_type(a, expressions.value(a), INT).machine for a in call.args]
         if len(bounds) == 1:

@@ -51,7 +51,7 @@ class Value:
         return [self.machine, *(part.machine for part in self.parts)]
 
 
-def constant(value: bool | int | float) -> Value:
+def constant(value: float) -> Value:
     """A constant of the language."""
     if isinstance(value, bool | np.bool_):
         return Value(BOOL, ir.Constant(I1, int(value)))
