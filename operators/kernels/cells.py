@@ -218,7 +218,8 @@ def by_place(x: int, c: int, k: int, base: int, mask: int, step: int, lo: int, h
     if kind == K_LAST or kind == K_LAG:
         return nth_back(x, k, base, mask, step, lo, hi, j, word(c, C_N) if kind == K_LAG else 0, ignore)
     if kind == K_N_UNIQUE:
-        return distinct(x, k, base, mask, step, lo, hi, j, word(c, C_TYPE)), 1
+        different = distinct(x, k, base, mask, step, lo, hi, j, word(c, C_TYPE))
+        return different, 1 if different > 0 else 0
     return extreme(x, k, base, mask, step, lo, hi, j, word(c, C_TYPE), kind == K_MAX)
 
 
