@@ -73,7 +73,7 @@ An aggregate is over the events of one source, for one entity, in a window:
 [Semantics](../semantics.md) says which events a window holds.
 
 Every one takes `where=`, a condition; null does not pass. Nulls among the values are passed over, except where `ignore_nulls` is a choice.
-Over no event at all `count` and `n_unique` are 0, the others null; `.fill_null(0)` says otherwise. All are exact: what leaves a window
+Over no value at all `count` is 0, the others null; `.fill_null(0)` says otherwise. All are exact: what leaves a window
 leaves no trace in it.
 """
 
