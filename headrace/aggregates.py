@@ -123,7 +123,8 @@ _KINDS = [
         ignores_nulls=True,
     ),
     AggregateKind(
-        "n_unique", "any", "int64", "How many different values that are not null, exactly; null over nothing.", "clicks['item'].n_unique().over('1d')",
+        "n_unique", "any", "int64", "How many different values that are not null, exactly; null over nothing.",
+        "clicks['item'].n_unique().over('1d')",
     ),
     AggregateKind(
         "last_n", "any", "list", "The newest n values as a list, oldest first; nulls count unless ignore_nulls=True. Null over nothing.",

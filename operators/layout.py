@@ -240,7 +240,7 @@ def _group_cells(builder: _Builder, g: int, cells: Sequence[Cell], types: dict[s
         row[t.W_PRE] = int(window.exclude == "row" and not strict and window.delay_us == 0)
         row[t.W_A0] = len(builder.accs)
         for j in {_input(builder, k, c) for c in its}:
-            accumulators[w, j] = _accumulators(builder, k, j, [c for c in its if _input(builder, k, c) == j], types)
+            accumulators[w, j] = _accumulators(builder, j, [c for c in its if _input(builder, k, c) == j], types)
         row[t.W_A1] = len(builder.accs)
         builder.windows.append(row)
     columns: list[Column] = []
@@ -274,7 +274,7 @@ def _input(builder: _Builder, k: int, cell: Cell) -> int:
     return -1 if cell.input is None else builder.inputs_of[k].index(cell.input)
 
 
-def _accumulators(builder: _Builder, k: int, j: int, cells: Sequence[Cell], types: dict[str, pa.DataType]) -> dict[str, int]:
+def _accumulators(builder: _Builder, j: int, cells: Sequence[Cell], types: dict[str, pa.DataType]) -> dict[str, int]:
     """Place the accumulators that the cells of one window and input need; returns the one of each aggregate."""
     kinds = {c.kind for c in cells}
     found: dict[str, int] = {}

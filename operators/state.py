@@ -179,19 +179,21 @@ class KeyState:
 
     def _written(self, out: t.Out) -> Iterator[Written]:
         for g in range(len(self.layout.groups)):
-            n = int(out.count[g])
+            n = int(out.rows[g])
             if n:
                 yield Written(
-                    g, out.words[g, :, :n], out.valid[g, :, :n], out.entity[g, :n], out.time[g, :n], out.arrival[g, :n], out.n[g, :n], out.row[g, :n]
-                )
+                    g, out.words[g, :, :n], out.valid[g, :, :n], out.entity[g, :n], out.time[g, :n], out.arrival[g, :n], out.n[g, :n],
+                    out.row[g, :n],
+                )  # fmt: skip
 
     def sweep(self, passed: Array, share: float = 1.0) -> None:
         """Free entities that nothing can ask for; `passed[g]` is the newest refresh instant of each group's clock."""
         stop = min(self.count, self.swept + max(1024, int(self.count * share)))
         context = self._context()
         self.free_top = release.release(
-            t.address(context), self.slots, self.record, self.record.shape[1], self.alive, self.free, self.free_top, self.swept, stop, passed,
-        )
+            t.address(context), self.slots, self.record, self.record.shape[1], self.alive, self.free, self.free_top, self.swept, stop,
+            passed,
+        )  # fmt: skip
         self.swept = 0 if stop >= self.count else stop
 
     @property
@@ -213,13 +215,14 @@ class KeyState:
     def freeze(self) -> dict[str, Array]:
         """The state as plain arrays that nothing changes afterwards."""
         top = int(self.control[t.CTL_TOP])
-        return {
+        arrays: dict[str, Array] = {
             "scalars": np.array([self.count, self.free_top, self.arena_top, self.swept], np.int64),
             "slots": self.slots.copy(), "alive": self.alive[: self.count].copy(), "free": self.free[: self.free_top].copy(),
             "key_at": self.key_at[: self.count].copy(), "arena": self.arena[: self.arena_top].copy(),
             "record": self.record[: self.count].copy(), "pool": self.pool[:top].copy(), "blocks": self.blocks.copy(),
             "control": self.control.copy(), "timer_time": self.timer_time.copy(), "timer_entity": self.timer_entity.copy(),
-        } | self.texts.freeze()  # fmt: skip
+        }  # fmt: skip
+        return arrays | self.texts.freeze()
 
     @classmethod
     def thaw(cls, layout: Layout, exact_hash: bool, frozen: dict[str, Array]) -> KeyState:

@@ -7,6 +7,7 @@ arrival of every record (and the unique column where there is one) a second time
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,8 @@ class LogFacts:
         self.sets = clock_sets(plan)
         several = any(sum(name in sources for name, _ in course.partitions) > 1 for sources, _ in self.sets)
         self.clocked = mode != EVENTS or several
-        self.unique = {s.name: Unique(s.lateness_us, sum(name == s.name for name, _ in course.partitions)) for s in plan.sources if s.unique}
+        partitions = Counter(name for name, _ in course.partitions)
+        self.unique = {s.name: Unique(s.lateness_us, partitions[s.name]) for s in plan.sources if s.unique}
         self.members = [
             np.array([i for i, (name, _) in enumerate(course.partitions) if name in sources], np.int64) for sources, _ in self.sets
         ]

@@ -145,7 +145,8 @@ class _GroupBuilder:
         spans = [None if (w := cell.window).size_us is None else w.size_us + w.delay_us for cell in self.cells.values() if not cell.own]
         longest_us = _longest(spans)
         # what has no window of its own does not keep a column alive for ever where aggregates have windows
-        windowed = [cell.window for cell in self.cells.values() if not cell.own and (cell.kind not in _WITHOUT_WINDOW or cell.window != _EVER)]
+        cells = [cell for cell in self.cells.values() if not cell.own]
+        windowed = [cell.window for cell in cells if cell.kind not in _WITHOUT_WINDOW or cell.window != _EVER]
         own = Window(_longest([None if w.size_us is None else w.size_us + w.delay_us for w in windowed]), None)
         if own.size_us is None and any(cell.own for cell in self.cells.values()):
             longest_us = None

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 
-from operators.machine.functions import shared
 from operators.kernels.exact import add, two_product, wide_add
-from operators.machine.operations import as_float, power, half, real, set_half, set_real, set_word, word
 from operators.kernels.slots import is_null
 from operators.kernels.tables import (
     A_COLS, A_DECAY, A_FLOAT, A_HALF, A_IN, A_INT, A_KIND, A_NON_NULL, A_OFF, A_TYPE, ACC_WORDS, VT_FLOAT, W_A0, W_A1, X_ACCS,
 )  # fmt: skip
+from operators.machine.functions import shared
+from operators.machine.operations import as_float, power, half, real, set_half, set_real, set_word, word
 
 LOST_SUM = 2.0**-60
 """A float sum is counted anew when its rounding losses exceed this share of it."""

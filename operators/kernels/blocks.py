@@ -6,9 +6,9 @@ room; `take` never fails.
 
 from __future__ import annotations
 
+from operators.kernels.tables import CTL_TOP, FREE_CLASSES, X_CONTROL, X_FREE, X_POOL
 from operators.machine.functions import shared
 from operators.machine.operations import set_word, word
-from operators.kernels.tables import CTL_TOP, FREE_CLASSES, X_CONTROL, X_FREE, X_POOL
 
 
 @shared

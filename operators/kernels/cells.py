@@ -12,10 +12,8 @@ import numpy as np
 
 from operators.kernels.accumulate import number
 from operators.kernels.compare import is_less
-from operators.machine.functions import shared
 from operators.kernels.deques import extreme_of
 from operators.kernels.exact import add, divide, two_product, variance, wide_add, wide_to_double_double
-from operators.machine.operations import allocate, as_float, as_word, deallocate, power, half, real, set_byte, set_word, word
 from operators.kernels.slots import is_null, ring_of, time_at
 from operators.kernels.tables import (
     A_COLS, A_DECAY, A_FLOAT, A_HALF, A_INT, A_KIND, A_NON_NULL, A_OFF, A_SQUARE, C_ACC, C_HEAD, C_IGNORE, C_IN, C_KIND, C_N, C_OUT, C_TYPE,
@@ -23,6 +21,8 @@ from operators.kernels.tables import (
     K_STD, K_SUM, K_VAR, T_COLS, VT_FLOAT, W_COLS, W_OFF, W_TRACK, X_ACCS, X_CONTROL, X_HEADS, X_OUT_CAPACITY, X_OUT_VALID, X_OUT_WIDTH,
     X_OUT_WORDS, X_TRACKS, X_WINDOWS,
 )  # fmt: skip
+from operators.machine.functions import shared
+from operators.machine.operations import allocate, as_float, as_word, deallocate, power, half, real, set_byte, set_word, word
 
 MINUS_ZERO = -(2**63)
 MIX = -7046029254386353131

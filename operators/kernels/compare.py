@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from operators.kernels.tables import VT_FLOAT, VT_INT, X_TEXT, X_TEXT_OFFSETS
 from operators.machine.functions import shared
 from operators.machine.operations import as_float, byte, word
-from operators.kernels.tables import VT_FLOAT, VT_INT, X_TEXT, X_TEXT_OFFSETS
 
 
 @shared

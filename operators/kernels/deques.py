@@ -1,4 +1,4 @@
-"""Monotone deques: for each input and direction one, whose entries are positions in the ring; every window's extreme is its first entry in it.
+"""Monotone deques: one for each input and direction, of positions in the ring; every window's extreme is its first entry in it.
 
 An entry is dropped when a later event outranks it, or equals it. A window is one more head: the first entry not before the window's tail.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from operators.kernels.blocks import base_of, give, take
 from operators.kernels.compare import is_less
-from operators.machine.functions import shared
-from operators.machine.operations import half, set_half, set_word, word
 from operators.kernels.slots import is_null
 from operators.kernels.tables import (
     D_COLS, D_FREE, D_H0, D_H1, D_IN, D_OFF, D_SIGN, D_TYPE, H_COLS, H_DEQUE, H_OFF32, T_D0, T_D1, T_OFF, X_DEQUES, X_HEADS,
 )  # fmt: skip
+from operators.machine.functions import shared
+from operators.machine.operations import half, set_half, set_word, word
 
 
 @shared

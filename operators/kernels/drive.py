@@ -8,19 +8,19 @@ row a probe.
 from __future__ import annotations
 
 from operators.kernels.cells import emit, emit_nothing, emit_range, track_of, window_of
-from operators.machine.functions import kernel, shared
 from operators.kernels.deques import fill_deques
-from operators.machine.operations import byte, half, set_word, word
 from operators.kernels.ring import advance, push, room
 from operators.kernels.slots import ring_of, time_at, upper_bound
 from operators.kernels.tables import (
     C_COLS, CTL_NEED, CTL_TOP, CTL_WORDS, DONE, EVENTS, G_ADVANCED, G_C0, G_C1, G_COLS, G_DUE, G_KEEP, G_N, G_NEWEST, G_OFF, G_PRE,
     G_REFRESH, G_SOURCES, G_W0, G_W1, MIN64, NEED_OUT, NEED_POOL, PROBES, STEPS, T_COLS, T_OFF, T_SOURCE, T_WHERE, W_COLS, W_CUT, W_DELAY,
-    W_LOW, W_OFF, W_PRE, W_ROWS, W_SIZE, W_STRICT, W_TRACK, X_ARRIVAL, X_CELLS, X_CONTROL, X_EARLY, X_ENTITY, X_GROUPS, X_N_GROUPS, X_N_TRACKS,
-    X_OUT_ARRIVAL, X_OUT_CAPACITY, X_OUT_COUNT, X_OUT_ENTITY, X_OUT_N, X_OUT_ROW, X_OUT_TIME, X_PASSED, X_PASSES, X_POOL_WORDS, X_POSITIONS, X_RECORD,
-    X_ROWS, X_SOURCE, X_STRIDE, X_TIME, X_TIMER_CAPACITY, X_TIMER_ENTITY, X_TIMER_TIME, X_TRACKS, X_WINDOWS,
+    W_LOW, W_OFF, W_PRE, W_ROWS, W_SIZE, W_STRICT, W_TRACK, X_ARRIVAL, X_CELLS, X_CONTROL, X_EARLY, X_ENTITY, X_GROUPS, X_N_GROUPS,
+    X_N_TRACKS, X_OUT_ARRIVAL, X_OUT_CAPACITY, X_OUT_COUNT, X_OUT_ENTITY, X_OUT_N, X_OUT_ROW, X_OUT_TIME, X_PASSED, X_PASSES, X_POOL_WORDS,
+    X_POSITIONS, X_RECORD, X_ROWS, X_SOURCE, X_STRIDE, X_TIME, X_TIMER_CAPACITY, X_TIMER_ENTITY, X_TIMER_TIME, X_TRACKS, X_WINDOWS,
 )  # fmt: skip
 from operators.kernels.timers import pop_timer, push_timer
+from operators.machine.functions import kernel, shared
+from operators.machine.operations import byte, half, set_word, word
 
 
 @shared

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from operators.kernels.blocks import give
 from operators.kernels.entities import remove
 from operators.kernels.tables import (
-    D_COLS, D_FREE, D_OFF, G_ADVANCED, G_COLS, G_DUE, G_KEEP, G_NEWEST, G_OFF, MIN64, T_COLS, T_FREE, T_KEEP, T_OFF, T_ROWS, X_DEQUES, X_GROUPS,
-    X_N_DEQUES, X_N_GROUPS, X_N_TRACKS, X_RECORD, X_STRIDE, X_TRACKS,
+    D_COLS, D_FREE, D_OFF, G_ADVANCED, G_COLS, G_DUE, G_KEEP, G_NEWEST, G_OFF, MIN64, T_COLS, T_FREE, T_KEEP, T_OFF, T_ROWS, X_DEQUES,
+    X_GROUPS, X_N_DEQUES, X_N_GROUPS, X_N_TRACKS, X_RECORD, X_STRIDE, X_TRACKS,
 )  # fmt: skip
 from operators.machine.functions import kernel
 from operators.machine.operations import word

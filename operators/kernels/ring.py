@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from operators.kernels.accumulate import enter, leave, recount
 from operators.kernels.blocks import base_of, ceil_log2, give, take
-from operators.machine.functions import shared
 from operators.kernels.deques import drop_outdated, fill_deques, reset_deques
-from operators.machine.operations import byte, half, set_half, set_word, word
 from operators.kernels.slots import ring_of, time_at, upper_bound
 from operators.kernels.tables import (
     G_ADVANCED, G_COLS, G_OFF, I_COLS, I_SLOT, I_TYPE, MIN64, NAN_BITS, NULL_FLOAT, T_D0, T_D1, T_FREE, T_I0, T_INPUTS, T_KEEP, T_LATE,
     T_MASK, T_OFF, T_ROWS, T_W0, T_W1, T_WORDS, VT_FLOAT, W_COLS, W_CUT, W_DELAY, W_GROUP, W_LOW, W_OFF, W_ROWS, W_SIZE, W_STRICT,
     X_BY_TRACK, X_GROUPS, X_INPUTS, X_NULLS, X_ROWS, X_TIME, X_VALUES, X_WINDOWS,
 )  # fmt: skip
+from operators.machine.functions import shared
+from operators.machine.operations import byte, half, set_half, set_word, word
 
 SEQ_MAX = 1 << 30
 

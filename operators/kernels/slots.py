@@ -6,9 +6,9 @@ A ring is handed about as three integers: the address of its block, the mask of 
 from __future__ import annotations
 
 from operators.kernels.blocks import base_of
+from operators.kernels.tables import I_COLS, I_TYPE, MIN64, NULL_FLOAT, T_I0, T_INPUTS, T_MASK, T_OFF, T_WORDS, VT_FLOAT, X_INPUTS
 from operators.machine.functions import shared
 from operators.machine.operations import word
-from operators.kernels.tables import I_COLS, I_TYPE, MIN64, NULL_FLOAT, T_I0, T_INPUTS, T_MASK, T_OFF, T_WORDS, VT_FLOAT, X_INPUTS
 
 
 @shared

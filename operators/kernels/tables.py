@@ -104,7 +104,7 @@ class Rows(NamedTuple):
 
 
 class Out(NamedTuple):
-    """Where cells are written: a cube groups × columns × rows of words, the same of valid bytes; what a step is, by group."""
+    """Where cells are written: a cube groups × columns × rows of words, the same of valid bytes; what a step is; `rows` by group."""
 
     words: Array
     valid: Array
@@ -113,7 +113,7 @@ class Out(NamedTuple):
     arrival: Array
     n: Array
     row: Array
-    count: Array
+    rows: Array
 
 
 def address(array: Array) -> int:

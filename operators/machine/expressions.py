@@ -62,7 +62,7 @@ class Expressions:
         result: Value = build(node)
         return result
 
-    def as_type(self, node: ast.expr, value: Value, to: Type) -> Value:
+    def as_type(self, node: ast.AST, value: Value, to: Type) -> Value:
         """The value as one of another type, refused where Python would not take it for one."""
         found = convert(self.builder, value, to)
         if found is None:

@@ -10,7 +10,7 @@ import ctypes
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -101,9 +101,9 @@ class Kernel:
 def kernel(python: F) -> F:
     """A function that Python can call."""
     function = Function(python, "", exported=True)
-    made: Any = Kernel(function)
+    made = cast("F", Kernel(function))
     FUNCTIONS[python] = FUNCTIONS[made] = function
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def inline(python: F) -> F:

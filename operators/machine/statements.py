@@ -82,7 +82,7 @@ class _Statements:
             self.expressions.refuse(node, f"{name!r} cannot be assigned this")
         place = self._place(name, value.type)
         kind = self.expressions.variables[name][0]
-        self.builder.store(self.expressions.as_type(node, value, kind).machine, place)  # type: ignore[arg-type]
+        self.builder.store(self.expressions.as_type(node, value, kind).machine, place)
 
     def _store(self, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Name):
@@ -178,8 +178,9 @@ class _Statements:
     def _for(self, node: ast.For) -> None:
         expressions, builder = self.expressions, self.builder
         call = node.iter
-        over_range = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range"
-        if not over_range or node.orelse or not isinstance(node.target, ast.Name):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or not isinstance(node.target, ast.Name):
+            expressions.refuse(node, "a loop over anything but a range is not in the language")
+        if call.func.id != "range" or node.orelse:
             expressions.refuse(node, "a loop over anything but a range is not in the language")
         bounds = [expressions.as_type(a, expressions.value(a), INT).machine for a in call.args]
         if len(bounds) == 1:
