@@ -178,6 +178,7 @@ def _question(job: Job, targets: Sequence[Target], logs: Mapping[str, Log], spin
         "stores": job.stores,
         "slice_rows": job.options.slice_rows,
         "readers": job.options.readers,
+        "checkpoint_slices": job.options.checkpoint_slices,
         "log": {
             name: [[g.path, g.index, g.rows, g.min_arrival_us, g.max_arrival_us] for g in log.row_groups()] for name, log in logs.items()
         },

@@ -51,6 +51,8 @@ class ReplayFolder:
         asked = self.work / "question.json"
         if manifest.exists():
             if json.loads(manifest.read_text()).get("question") == question:
+                # an end that was interrupted left the work behind
+                shutil.rmtree(self.work, ignore_errors=True)
                 return -1
             text = f"{self.out} holds another replay (see {MANIFEST}); choose another --out, or delete it"
             raise InvalidValue(text, out=str(self.out))
@@ -87,7 +89,8 @@ class ReplayFolder:
             if (found := _NOTE.fullmatch(path.name)) and int(found[1]) > done:
                 path.unlink()
         for path in self.out.rglob("*.parquet"):
-            if path.stem[:6].isdigit() and int(path.stem[:6]) > done:
+            # a hidden name is that of a file that was being written
+            if path.name.startswith(".") or (path.stem[:6].isdigit() and int(path.stem[:6]) > done):
                 path.unlink()
         return done + 1
 
