@@ -54,24 +54,25 @@ class KeyRollup:
         """Apply the pieces of one slice, in the order that `sequence` gave them."""
         merged = _Merged(pieces, self.plan, self.layout)
         rows = self._rows(merged, facts)
-        layout_is_probes = self.layout.mode == t.PROBES
+        at_events = []
         if rows is not None:
             for written in self.state.process(rows, facts.keep_clock):
-                if layout_is_probes and not merged.before:
-                    self.coincide += int((written.time == merged.time[written.row]).sum())
+                if self.layout.mode == t.PROBES and not merged.before:
+                    at_events.append(written.row[written.time == merged.time[written.row]])
                 batch = self._batch(written, merged, facts)
                 if batch.num_rows:
                     yield Rows(-1, self.ordinal[written.group], batch)
             self.early_rows += int(rows.early.sum())
+            self.coincide += len(np.unique(np.concatenate(at_events))) if at_events else 0
         if self.layout.keeps_us >= 0 and facts.keep_clock != t.MIN64:
             passed = np.array([facts.keep_clock // g.refresh_us * g.refresh_us for g in self.layout.groups], np.int64)
             self.state.sweep(passed, 0.25)
 
     def take_counts(self) -> dict[str, int]:
-        """What was counted since the last call: rows whose windows are no longer kept, values outside their type."""
+        """What was counted since the last call: rows whose windows are no longer kept, values outside their type, probes at an event."""
         overflows = int(self.state.control[t.CTL_OVERFLOW])
         self.state.control[t.CTL_OVERFLOW] = 0
-        counts = {"behind the clock": self.early_rows, "overflow": overflows, "coincide": self.coincide}
+        counts = {"behind the clock": self.early_rows, "overflow": overflows, f"coincide {', '.join(self.key.names)}": self.coincide}
         self.early_rows = self.coincide = 0
         return {name: n for name, n in counts.items() if n}
 

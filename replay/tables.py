@@ -140,7 +140,7 @@ def _spine_table(
 
 def warn_of_coincidence(counts: Mapping[str, int], rows: int, before: bool) -> None:
     """Warn where many rows of a spine fall on the instant of an event of their own entity."""
-    n = counts.get("coincide", 0)
+    n = max((n for name, n in counts.items() if name.startswith("coincide ")), default=0)
     if not before and rows and n * 10 >= rows and n >= 2:
         text = (
             f"{n} of {rows} rows of the spine fall on the instant of an event of their own entity and see that event; "

@@ -268,7 +268,7 @@ def step_row(x: int, e: int, r: int, i: int, keep_clock: int, lazy: bool) -> Non
 
 @shared
 def probe_row(x: int, e: int, r: int, i: int) -> None:
-    """PROBES: write what stands for the entity at the probe's place, for every group."""
+    """PROBES: write what stands for the entity at the probe's place, for every group; its time is that of the entity's newest event."""
     if e >= 0:
         for index in range(word(x, X_N_TRACKS)):
             k = word(x, X_TRACKS) + 8 * T_COLS * index
@@ -280,6 +280,7 @@ def probe_row(x: int, e: int, r: int, i: int) -> None:
         newest = MIN64 if e < 0 else word(r, off + G_NEWEST)
         if newest == MIN64:
             row = next_row(x, g, i)
+            set_word(word(x, X_OUT_TIME), g * word(x, X_OUT_CAPACITY) + row, MIN64)
             set_word(word(x, X_OUT_N), g * word(x, X_OUT_CAPACITY) + row, 0)
             for index in range(word(group, G_C0), word(group, G_C1)):
                 emit_nothing(x, word(x, X_CELLS) + 8 * C_COLS * index, g, row, True)
@@ -287,7 +288,7 @@ def probe_row(x: int, e: int, r: int, i: int) -> None:
         now = max(newest, word(word(x, X_PASSED), g * word(x, X_ROWS) + i), word(r, off + G_ADVANCED))
         advance_group(x, g, r, i, now, 0)
         set_word(r, off + G_ADVANCED, now)
-        write_step(x, g, e, r, i, now, word(word(x, X_ARRIVAL), i))
+        write_step(x, g, e, r, i, newest, word(word(x, X_ARRIVAL), i))
 
 
 @kernel

@@ -46,6 +46,24 @@ def test_many_rows_at_an_event_are_told(repository: hr.Repository) -> None:
     assert [(str(each.message), each.category, each.filename) for each in told] == [(TEXT, hr.HeadraceWarning, __file__)]
 
 
+def test_a_row_is_told_once_though_several_groups_answer_it(repository: hr.Repository) -> None:
+    group = repository.groups["activity"]
+    other = hr.FeatureGroup("other", key=group.keys[0], features={"times": group.sources[0].count().over("1h")})
+    with pytest.warns(hr.HeadraceWarning, match="^4 of 4 rows"):
+        hr.replay([group, other], events={"clicks": EVENTS}, spine=EVENTS, time="ts")
+
+
+def test_an_instant_of_a_refresh_is_no_event(repository: hr.Repository) -> None:
+    clicks = repository.sources["clicks"]
+    group = hr.FeatureGroup("short", key=repository.groups["activity"].keys[0], features={"seen": clicks.count().over("30s")})
+    events = [{"uid": uid, "ts": f"2024-01-01T00:0{minute}:00Z"} for minute in range(1, 5) for uid in range(minute, 9)]
+    gone = [{"uid": minute - 1, "ts": f"2024-01-01T00:0{minute}:00Z"} for minute in range(2, 5)]   # the window is empty at this refresh
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = hr.replay(group, events={"clicks": events}, spine=gone, time="ts")
+    assert table.column("seen").to_pylist() == [0, 0, 0]
+
+
 def test_what_was_asked_for_is_not_told(repository: hr.Repository) -> None:
     assert replayed(repository, EVENTS, before=True) == ([0, 1, 2, 3], [])
 
