@@ -36,6 +36,11 @@ def value_type(kind: pa.DataType) -> int:
     return t.VT_INT
 
 
+def null_word(kind: int) -> int:
+    """The word that stands for null in a slot."""
+    return t.NULL_FLOAT if kind == t.VT_FLOAT else t.MIN64
+
+
 def needs_null_bit(kind: pa.DataType) -> bool:
     """Whether every word is a value of the type, so that null needs a bit of its own."""
     return pa.types.is_int64(kind) or pa.types.is_timestamp(kind) or pa.types.is_duration(kind) or pa.types.is_time64(kind)
@@ -98,13 +103,32 @@ class _Builder:
         self.heads: list[list[int]] = []
         self.cells: list[list[int]] = []
         self.groups: list[list[int]] = []
+        self.spans: list[list[int]] = []
         self.by_track: list[int] = []
+        self.block_words: list[int] = []
+        self.extremes: dict[tuple[tuple[int, int], int, int, int], list[list[int]]] = {}
+        self.spare_half = -1
+
+    def free_kind(self, words: int) -> int:
+        """The free lists of blocks whose slots have so many words."""
+        if words not in self.block_words:
+            self.block_words.append(words)
+        return self.block_words.index(words)
 
     def place(self, words: int, *initial: tuple[int, int]) -> int:
         """An offset of `words` words; `initial` are (word, value) that differ from zero."""
         at = self.words
         self.words += words
         self.template.extend((at + word, value) for word, value in initial)
+        return at
+
+    def place_half(self) -> int:
+        """An offset of four bytes, in these."""
+        if self.spare_half >= 0:
+            at, self.spare_half = self.spare_half, -1
+            return at
+        at = 2 * self.place(1)
+        self.spare_half = at + 1
         return at
 
 
@@ -122,14 +146,16 @@ def build_layout(plan: Plan, key: int, mode: int) -> Layout:
         wanted.append([c for c in group.cells if not (c.own and mode == t.EVENTS and len(group.sources) == 1)])
     slots, filters = _tracks(builder, sources, types, [c for cells in wanted for c in cells])
     columns = _cells(builder, sources, groups, wanted, types)
-    _ranges(builder)
+    _deques(builder)
+    _by_track(builder)
     template = np.zeros(builder.words, np.int64)
     for at, value in builder.template:
         template[at] = value
     tables = t.Tables(
         _matrix(builder.tracks, t.T_COLS), _matrix(builder.inputs, t.I_COLS), _matrix(builder.windows, t.W_COLS),
         _matrix(builder.accs, t.A_COLS), _matrix(builder.deques, t.D_COLS), _matrix(builder.heads, t.H_COLS),
-        _matrix(builder.cells, t.C_COLS), _matrix(builder.groups, t.G_COLS), np.array(builder.by_track, np.int64),
+        _matrix(builder.cells, t.C_COLS), _matrix(builder.groups, t.G_COLS), _matrix(builder.spans, t.S_COLS),
+        np.array(builder.by_track, np.int64), np.array([builder.windows[w][t.W_OFF] for w in builder.by_track], np.int64),
     )  # fmt: skip
     width = max([1, *(c.column + 1 for group in columns for c in group)])
     text_inputs = [
@@ -139,7 +165,7 @@ def build_layout(plan: Plan, key: int, mode: int) -> Layout:
         if builder.inputs[i][t.I_TYPE] == t.VT_STRING
     ]
     return Layout(
-        key, mode, sources, groups, tables, template, len(builder.tracks) + len(builder.deques), slots, filters, types, columns, own, width,
+        key, mode, sources, groups, tables, template, len(builder.block_words), slots, filters, types, columns, own, width,
         text_inputs,
     )  # fmt: skip
 
@@ -184,7 +210,7 @@ def _tracks(
         row[t.T_WORDS] = 1 + len(read) + masked
         row[t.T_INPUTS], row[t.T_MASK], row[t.T_I0] = len(read), int(masked), first
         row[t.T_KEEP], row[t.T_LATE], row[t.T_ROWS] = keep, late, rows
-        row[t.T_FREE] = len(builder.tracks)
+        row[t.T_FREE] = builder.free_kind(row[t.T_WORDS])
         row[t.T_SOURCE], row[t.T_WHERE] = sources.index(track.source), where
         builder.tracks.append(row)
     return slots, filters
@@ -204,46 +230,58 @@ def _cells(
     columns: list[list[Column]] = []
     for g, (group, cells) in enumerate(zip(groups, wanted, strict=True)):
         row = [0] * t.G_COLS
-        row[t.G_OFF] = builder.place(t.G_WORDS, (t.G_ADVANCED, t.MIN64), (t.G_NEWEST, t.MIN64), (t.G_DUE, t.MIN64))
-        row[t.G_W0], row[t.G_C0] = len(builder.windows), len(builder.cells)
+        if builder.mode == t.EVENTS:
+            row[t.G_OFF] = builder.place(1, (t.G_ADVANCED, t.MIN64))
+        else:
+            row[t.G_OFF] = builder.place(t.G_WORDS, (t.G_ADVANCED, t.MIN64), (t.G_NEWEST, t.MIN64), (t.G_DUE, t.MIN64))
+        row[t.G_W0] = len(builder.windows)
         row[t.G_REFRESH] = group.refresh_us
         lateness = max(builder.plan.source(s).lateness_us for s in group.sources)
         row[t.G_KEEP] = -1 if group.longest_us is None else group.longest_us + lateness
         row[t.G_SOURCES] = sum(1 << sources.index(s) for s in group.sources)
-        columns.append(_group_cells(builder, g, cells, types))
-        row[t.G_W1], row[t.G_C1] = len(builder.windows), len(builder.cells)
+        columns.append(_group_cells(builder, g, row[t.G_OFF] + t.G_ADVANCED, cells, types))
+        row[t.G_W1] = len(builder.windows)
+        row[t.G_S0] = len(builder.spans)
+        for w in range(row[t.G_W0], row[t.G_W1]):
+            if w == row[t.G_W0] or builder.windows[w][t.W_TRACK] != builder.windows[w - 1][t.W_TRACK]:
+                builder.spans.append([builder.windows[w][t.W_TRACK], w, w])
+            builder.spans[-1][t.S_W1] = w + 1
+        row[t.G_S1] = len(builder.spans)
         row[t.G_PRE] = int(any(w[t.W_PRE] for w in builder.windows[row[t.G_W0] :]))
         builder.groups.append(row)
     return columns
 
 
-def _group_cells(builder: _Builder, g: int, cells: Sequence[Cell], types: dict[str, pa.DataType]) -> list[Column]:
-    """The windows, accumulators and cells of one group."""
+def _group_cells(builder: _Builder, g: int, advanced: int, cells: Sequence[Cell], types: dict[str, pa.DataType]) -> list[Column]:
+    """The windows, accumulators and cells of one group, whose instant stands at `advanced` in a record."""
     track_of = builder.track_of
     places: dict[tuple[int, Window], int] = {}
     by_window: dict[tuple[int, Window], list[Cell]] = {}
     for cell in cells:
         by_window.setdefault((track_of[cell.track], _window(cell.window, builder.mode)), []).append(cell)
     accumulators: dict[tuple[int, int], dict[str, int]] = {}
-    for (k, window), its in by_window.items():
+    # windows of one track stand next to each other
+    for (k, window), its in sorted(by_window.items(), key=lambda item: item[0][0]):
         w = len(builder.windows)
         places[k, window] = w
         strict = window.closed in ("left", "none") or (window.exclude == "instant" and window.delay_us == 0)
         row = [0] * t.W_COLS
-        row[t.W_GROUP], row[t.W_TRACK] = g, k
+        row[t.W_GROUP], row[t.W_TRACK], row[t.W_ADVANCED] = g, k, advanced
         row[t.W_OFF] = builder.place(1)
         row[t.W_SIZE] = -1 if window.size_us is None else window.size_us
         row[t.W_ROWS] = -1 if window.rows is None else window.rows
         row[t.W_DELAY], row[t.W_LOW], row[t.W_STRICT] = window.delay_us, int(window.closed in ("left", "both")), int(strict)
-        # a bound of rows counts what the bounds of time leave; what `exclude` takes it counts first
-        row[t.W_CUT] = int(window.delay_us > 0 or window.closed in ("left", "none"))
         row[t.W_PRE] = int(window.exclude == "row" and not strict and window.delay_us == 0)
+        lags = window.delay_us > 0 or strict
+        row[t.W_PLAIN] = int(window.size_us is not None and window.rows is None and not lags and not row[t.W_PRE])
+        row[t.W_FRAME] = int(window.exclude != "" and window.closed in ("right", "both") and window.delay_us == 0)
         row[t.W_A0] = len(builder.accs)
         for j in {_input(builder, k, c) for c in its}:
             accumulators[w, j] = _accumulators(builder, j, [c for c in its if _input(builder, k, c) == j], types)
         row[t.W_A1] = len(builder.accs)
         builder.windows.append(row)
     columns: list[Column] = []
+    of_window: dict[int, list[list[int]]] = {w: [] for w in places.values()}
     at = 0
     for cell in cells:
         k = track_of[cell.track]
@@ -255,12 +293,34 @@ def _group_cells(builder: _Builder, g: int, cells: Sequence[Cell], types: dict[s
         row = [0] * t.C_COLS
         row[t.C_GROUP], row[t.C_WINDOW], row[t.C_KIND], row[t.C_IN] = g, w, kind, j
         row[t.C_ACC] = accumulators[w, j].get(cell.kind if kind != t.K_DECAY else cell.id, -1)
-        row[t.C_HEAD] = _head(builder, w, k, j, kind, kind_type)
-        row[t.C_N], row[t.C_IGNORE], row[t.C_TYPE], row[t.C_OUT] = cell.n, int(cell.ignore_nulls), kind_type, at
-        builder.cells.append(row)
+        row[t.C_HEAD] = -1
+        row[t.C_NULL] = null_word(kind_type)
+        row[t.C_OP], row[t.C_OFF] = _operation(builder, kind, row[t.C_ACC])
+        row[t.C_N], row[t.C_IGNORE], row[t.C_TYPE], row[t.C_OUT] = cell.n, int(cell.ignore_nulls), kind_type, at + n
+        _want_extreme(builder, w, row)
+        of_window[w].append(row)
         columns.append(Column(cell, at + n, kind_type, n))
         at += n + 1
+    for w, rows in of_window.items():
+        builder.windows[w][t.W_C0] = len(builder.cells)
+        builder.cells += rows
+        builder.windows[w][t.W_C1] = len(builder.cells)
     return columns
+
+
+def _operation(builder: _Builder, kind: int, acc: int) -> tuple[int, int]:
+    """What writes a cell, and what it reads in a record: words of a sum, the half of a count."""
+    if kind == t.K_COUNT_ALL:
+        return t.OP_ROWS, 0
+    if kind in {t.K_MIN, t.K_MAX}:
+        return t.OP_EXTREME, 0
+    if acc >= 0:
+        row = builder.accs[acc]
+        if kind == t.K_COUNT:
+            return t.OP_COUNT, 2 * row[t.A_OFF] + t.ACC_COUNT[row[t.A_KIND]]
+        if kind == t.K_SUM and row[t.A_KIND] == t.A_FLOAT:
+            return t.OP_SUM, row[t.A_OFF]
+    return t.OP_OTHER, 0
 
 
 def _kind(cell: Cell) -> int:
@@ -282,7 +342,7 @@ def _accumulators(builder: _Builder, j: int, cells: Sequence[Cell], types: dict[
 
     def place(accumulator: int, half: int = 0) -> int:
         row = [0] * t.A_COLS
-        row[t.A_KIND], row[t.A_IN], row[t.A_TYPE], row[t.A_HALF] = accumulator, j, kind, half
+        row[t.A_KIND], row[t.A_IN], row[t.A_TYPE], row[t.A_HALF], row[t.A_NULL] = accumulator, j, kind, half, null_word(kind)
         row[t.A_OFF] = builder.place(t.ACC_WORDS[accumulator])
         builder.accs.append(row)
         return len(builder.accs) - 1
@@ -304,44 +364,45 @@ def _accumulators(builder: _Builder, j: int, cells: Sequence[Cell], types: dict[
     return found
 
 
-def _head(builder: _Builder, w: int, k: int, j: int, kind: int, kind_type: int) -> int:
-    """The head of a window in the deque of its extreme; -1 where the window's end can lag behind the ring's."""
-    if kind not in (t.K_MIN, t.K_MAX) or builder.windows[w][t.W_DELAY] > 0 or builder.windows[w][t.W_STRICT]:
-        return -1
-    sign = 1 if kind == t.K_MAX else -1
-    for h, head in enumerate(builder.heads):
-        d = builder.deques[head[t.H_DEQUE]]
-        if head[t.H_WINDOW] == w and d[t.D_TRACK] == k and d[t.D_IN] == j and d[t.D_SIGN] == sign:
-            return h
-    found = next((i for i, d in enumerate(builder.deques) if d[t.D_TRACK] == k and d[t.D_IN] == j and d[t.D_SIGN] == sign), None)
-    if found is None:
+def _want_extreme(builder: _Builder, w: int, cell: list[int]) -> None:
+    """Note that a cell is the first entry of a deque: its track's, or its window's own where the window does not end at the ring's head."""
+    if cell[t.C_KIND] in {t.K_MIN, t.K_MAX}:
+        window = builder.windows[w]
+        lags = window[t.W_DELAY] > 0 or window[t.W_STRICT]
+        owner = (1, w) if lags else (0, window[t.W_TRACK])
+        sign = 1 if cell[t.C_KIND] == t.K_MAX else -1
+        builder.extremes.setdefault((owner, cell[t.C_IN], sign, cell[t.C_TYPE]), []).append(cell)
+
+
+def _deques(builder: _Builder) -> None:
+    """Fill the tables of deques and heads, those of one owner next to each other."""
+    ranges: dict[tuple[int, int], tuple[int, int]] = {}
+    for (owner, j, sign, kind), cells in sorted(builder.extremes.items(), key=lambda item: item[0]):
         row = [0] * t.D_COLS
-        row[t.D_IN], row[t.D_SIGN], row[t.D_TYPE], row[t.D_TRACK] = j, sign, kind_type, k
-        row[t.D_OFF] = builder.place(3, (0, -1))
-        row[t.D_FREE] = len(builder.tracks) + len(builder.deques)
-        found = len(builder.deques)
+        row[t.D_IN], row[t.D_SIGN], row[t.D_TYPE], row[t.D_NULL], row[t.D_FREE] = j, sign, kind, null_word(kind), builder.free_kind(1)
+        row[t.D_OFF] = builder.place(3 if builder.mode == t.PROBES else 2, (0, -1))
+        row[t.D_TRACK] = owner[1] if owner[0] == 0 else builder.windows[owner[1]][t.W_TRACK]
+        row[t.D_H0] = len(builder.heads)
+        heads: dict[int, int] = {}
+        for cell in cells:
+            if cell[t.C_WINDOW] not in heads:
+                heads[cell[t.C_WINDOW]] = len(builder.heads)
+                track = builder.tracks[row[t.D_TRACK]]
+                builder.heads.append([builder.place_half(), len(builder.deques), row[t.D_OFF], track[t.T_OFF], 8 * track[t.T_WORDS]])
+            cell[t.C_HEAD] = heads[cell[t.C_WINDOW]]
+        row[t.D_H1] = len(builder.heads)
+        first = ranges.get(owner, (len(builder.deques), 0))[0]
         builder.deques.append(row)
-    builder.heads.append([2 * builder.place(1), found, w])
-    return len(builder.heads) - 1
-
-
-def _ranges(builder: _Builder) -> None:
-    """Put what belongs together next to each other, and write the ranges into the tables that own them."""
-    order = sorted(range(len(builder.deques)), key=lambda d: builder.deques[d][t.D_TRACK])
-    place = {old: new for new, old in enumerate(order)}
-    builder.deques = [builder.deques[d] for d in order]
-    heads = sorted(range(len(builder.heads)), key=lambda h: place[builder.heads[h][t.H_DEQUE]])
-    head_place = {old: new for new, old in enumerate(heads)}
-    builder.heads = [[row[0], place[row[1]], row[2]] for row in (builder.heads[h] for h in heads)]
-    for cell in builder.cells:
-        if cell[t.C_HEAD] >= 0:
-            cell[t.C_HEAD] = head_place[cell[t.C_HEAD]]
-    for d, row in enumerate(builder.deques):
-        mine = [h for h, head in enumerate(builder.heads) if head[t.H_DEQUE] == d]
-        row[t.D_H0], row[t.D_H1] = (mine[0], mine[-1] + 1) if mine else (0, 0)
+        ranges[owner] = (first, len(builder.deques))
     for k, row in enumerate(builder.tracks):
-        mine = [d for d, deque in enumerate(builder.deques) if deque[t.D_TRACK] == k]
-        row[t.T_D0], row[t.T_D1] = (mine[0], mine[-1] + 1) if mine else (0, 0)
+        row[t.T_D0], row[t.T_D1] = ranges.get((0, k), (0, 0))
+    for w, row in enumerate(builder.windows):
+        row[t.W_D0], row[t.W_D1] = ranges.get((1, w), (0, 0))
+
+
+def _by_track(builder: _Builder) -> None:
+    """List the windows of each track."""
+    for k, row in enumerate(builder.tracks):
         row[t.T_W0] = len(builder.by_track)
         builder.by_track.extend(w for w, window in enumerate(builder.windows) if window[t.W_TRACK] == k)
         row[t.T_W1] = len(builder.by_track)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from operators.kernels import drive, entities, release
+from operators.buffers import OUTPUT
+from operators.kernels import entities, events, probes, release, steps
 from operators.kernels import tables as t
 from operators.texts import Texts
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from operators.layout import Layout
 
 STEPS_CHUNK = 65_536
+LOOPS = {t.EVENTS: events.events, t.STEPS: steps.steps, t.PROBES: probes.probes}
 
 
 @dataclass(slots=True)
@@ -59,40 +61,43 @@ class KeyState:
         self.pool = np.zeros(1024, np.int64)
         self.blocks = np.full((max(1, layout.free_kinds), t.FREE_CLASSES), -1, np.int64)
         self.control = np.zeros(t.CTL_WORDS + groups, np.int64)
+        self.control[t.CTL_LOG2] = 1
         self.timer_time = np.zeros((groups, 16), np.int64)
         self.timer_entity = np.zeros((groups, 16), np.int64)
         self.texts = Texts()
         self.swept = 0
+        self.columns = np.zeros((2, 0), np.int64)
         self.positions = np.zeros(max(1, len(layout.tables.tracks)), np.int64)
 
     # growth
 
-    def _grow_entities(self, more: int) -> None:
-        need = self.count + more
-        if need > len(self.alive):
-            size = max(need, int(len(self.alive) * 1.5) + 1)
-            self.alive = np.resize(self.alive, size)
-            self.alive[self.count :] = 0
-            self.free = np.resize(self.free, size)
+    def _grow_entities(self) -> None:
+        """Make room for more entities: records, the index, or both."""
+        size = len(self.alive)
+        if self.count == size:
+            size += size // 2
+            self.alive = np.concatenate([self.alive, np.zeros(size - len(self.alive), np.uint8)])
             if not self.exact_hash:
                 self.key_at = np.resize(self.key_at, (size, 2))
-            record = np.zeros((size + 1, self.record.shape[1]), np.int64)
+            record = np.empty((size + 1, self.record.shape[1]), np.int64)
             record[: self.count] = self.record[: self.count]
             record[-1] = self.layout.template
             self.record = record
-        living = self.count - self.free_top + more
-        if living * 3 > len(self.slots) * 2:
-            size = len(self.slots)
-            while living * 3 > size * 2:
-                size *= 2
-            self.slots = np.full(size, entities.EMPTY, np.int32)
+        if 3 * size > 2 * len(self.slots):
+            self.slots = np.full(2 * len(self.slots), entities.EMPTY, np.int32)
             entities.rehash(self.slots, self.record, self.record.shape[1], self.alive, self.count)
 
     def _grow_pool(self, more: int) -> None:
         size = max(len(self.pool) * 3 // 2, len(self.pool) + 2 * more + 1024)
         pool = np.empty(size, np.int64)
-        pool[: len(self.pool)] = self.pool
+        top = int(self.control[t.CTL_TOP])
+        pool[:top] = self.pool[:top]
         self.pool = pool
+
+    def _room_unit(self) -> int:
+        """Words that one row can add to the pool for each slot of the largest ring: every ring doubles, every deque is filled anew."""
+        tables = self.layout.tables
+        return int(2 * tables.tracks[:, t.T_WORDS].sum()) + 4 * len(tables.deques)
 
     def _context(self, rows: t.Rows | None = None, out: t.Out | None = None) -> Array:
         """The addresses that a kernel works on; good until an array is replaced."""
@@ -102,17 +107,24 @@ class KeyState:
         x[t.X_POOL], x[t.X_POOL_WORDS], x[t.X_FREE] = t.address(self.pool), len(self.pool), t.address(self.blocks)
         x[t.X_CONTROL] = t.address(self.control)
         x[t.X_TEXT_OFFSETS], x[t.X_TEXT] = t.address(self.texts.offsets), t.address(self.texts.data)
-        x[t.X_TRACKS : t.X_BY_TRACK + 1] = [t.address(table) for table in tables]
+        x[t.X_TRACKS : t.X_BY_TRACK_OFF + 1] = [t.address(table) for table in tables]
         x[t.X_POSITIONS] = t.address(self.positions)
-        x[t.X_N_TRACKS], x[t.X_N_GROUPS], x[t.X_N_DEQUES] = len(tables.tracks), len(tables.groups), len(tables.deques)
+        x[t.X_N_TRACKS], x[t.X_N_GROUPS], x[t.X_N_WINDOWS] = len(tables.tracks), len(tables.groups), len(tables.windows)
+        x[t.X_N_DEQUES], x[t.X_N_HEADS] = len(tables.deques), len(tables.heads)
         x[t.X_TIMER_TIME], x[t.X_TIMER_ENTITY] = t.address(self.timer_time), t.address(self.timer_entity)
         x[t.X_TIMER_CAPACITY] = self.timer_time.shape[1]
+        x[t.X_PRE] = int(tables.groups[:, t.G_PRE].any())
+        x[t.X_ROOM], x[t.X_MODE] = self._room_unit(), self.layout.mode
         if rows is not None and out is not None:
             x[t.X_ROWS] = len(rows.time)
             x[t.X_ENTITY : t.X_EARLY + 1] = [t.address(array) for array in rows]
             x[t.X_OUT_WORDS], x[t.X_OUT_VALID] = t.address(out.words), t.address(out.valid)
             x[t.X_OUT_WIDTH], x[t.X_OUT_CAPACITY] = out.words.shape[1:]
             x[t.X_OUT_ENTITY : t.X_OUT_COUNT + 1] = [t.address(array) for array in out[2:]]
+            # where the column of each cell begins, in words and in valid bytes
+            columns = (tables.cells[:, t.C_GROUP] * out.words.shape[1] + tables.cells[:, t.C_OUT]) * out.words.shape[2]
+            self.columns = np.stack([x[t.X_OUT_WORDS] + 8 * columns, x[t.X_OUT_VALID] + columns])
+            x[t.X_CELL_WORDS], x[t.X_CELL_VALID] = t.address(self.columns[0]), t.address(self.columns[1])
         return x
 
     # use
@@ -124,21 +136,19 @@ class KeyState:
         """
         out = np.empty(len(hashes), np.int64)
         at = 0
-        # in parts, so that room is made for as many new entities as there are and not for as many as there could be
-        while at < len(hashes):
-            stop = min(len(hashes), at + max(1024, self.count // 2))
-            self._grow_entities(stop - at)
-            part = offsets[at : stop + 1] if len(offsets) else offsets
-            if len(part):
-                more = int(part[-1] - part[0])
-                if self.arena_top + more > len(self.arena):
-                    self.arena = np.resize(self.arena, max(self.arena_top + more, len(self.arena) * 2))
-            self.count, self.free_top, self.arena_top = entities.assign(
-                hashes[at:stop], insert[at:stop], self.slots, self.record, self.record.shape[1], self.alive, self.key_at, self.arena,
-                self.arena_top, part, data,                self.free, self.free_top, self.count, out[at:stop],
+        while True:
+            limit = min(len(self.alive), 2 * len(self.slots) // 3)
+            at, self.count, self.free_top, self.arena_top = entities.assign(
+                at, hashes, insert, self.slots, self.record, self.record.shape[1], self.alive, self.key_at, self.arena, self.arena_top,
+                offsets, data, self.free, self.free_top, self.count, limit, out,
             )  # fmt: skip
-            at = stop
-        return out
+            if at == len(hashes):
+                return out
+            if self.free_top == 0 and self.count == limit:
+                self._grow_entities()
+            more = int(offsets[-1] - offsets[at]) if len(offsets) else 0
+            if self.arena_top + more > len(self.arena):
+                self.arena = np.resize(self.arena, max(self.arena_top + more, len(self.arena) * 2))
 
     def process(self, rows: t.Rows, keep_clock: int) -> Iterator[Written]:
         """Apply the rows in order; yields what was written, a group at a time, in parts that follow one another.
@@ -160,9 +170,10 @@ class KeyState:
         out = self._out(groups, capacity)
         while True:
             context = self._context(rows, out)
-            what, at = drive.process(t.address(context), mode, at, keep_clock)
+            context[t.X_KEEP_CLOCK] = keep_clock
+            what, at = LOOPS[mode](t.address(context), at)
             if what == t.NEED_POOL:
-                self._grow_pool(int(self.control[t.CTL_NEED]))
+                self._grow_pool(self._room_unit() << int(self.control[t.CTL_LOG2]))
                 continue
             yield from self._written(out)
             if what == t.DONE:
@@ -171,29 +182,31 @@ class KeyState:
 
     def _out(self, groups: int, capacity: int) -> t.Out:
         shape = (groups, self.layout.width, capacity)
-        steps = (groups, capacity)
-        return t.Out(
-            np.empty(shape, np.int64), np.empty(shape, np.uint8), np.empty(steps, np.int64), np.empty(steps, np.int64),
-            np.empty(steps, np.int64), np.empty(steps, np.int64), np.empty(steps, np.int64), np.zeros(groups, np.int64),
-        )  # fmt: skip
+        valid = OUTPUT.take(shape, np.uint8)
+        valid.fill(1)
+        # a row of an event is no step
+        steps = (groups, 0 if self.layout.mode == t.EVENTS else capacity)
+        entity, time, arrival, n = (OUTPUT.take(steps, np.int64) for _ in range(4))
+        row = OUTPUT.take((groups, capacity), np.int64)
+        return t.Out(OUTPUT.take(shape, np.int64), valid, entity, time, arrival, n, row, np.zeros(groups, np.int64))
 
     def _written(self, out: t.Out) -> Iterator[Written]:
         for g in range(len(self.layout.groups)):
             n = int(out.rows[g])
             if n:
-                yield Written(
-                    g, out.words[g, :, :n], out.valid[g, :, :n], out.entity[g, :n], out.time[g, :n], out.arrival[g, :n], out.n[g, :n],
-                    out.row[g, :n],
-                )  # fmt: skip
+                steps = (a[g, :n] for a in (out.entity, out.time, out.arrival, out.n, out.row))
+                yield Written(g, out.words[g, :, :n], out.valid[g, :, :n], *steps)
 
     def sweep(self, passed: Array, share: float = 1.0) -> None:
         """Free entities that nothing can ask for; `passed[g]` is the newest refresh instant of each group's clock."""
         stop = min(self.count, self.swept + max(1024, int(self.count * share)))
+        if self.free_top + stop - self.swept > len(self.free):
+            self.free = np.resize(self.free, self.free_top + stop - self.swept)
         context = self._context()
         self.free_top = release.release(
             t.address(context), self.slots, self.record, self.record.shape[1], self.alive, self.free, self.free_top, self.swept, stop,
             passed,
-        )  # fmt: skip
+        )
         self.swept = 0 if stop >= self.count else stop
 
     @property
@@ -215,14 +228,14 @@ class KeyState:
     def freeze(self) -> dict[str, Array]:
         """The state as plain arrays that nothing changes afterwards."""
         top = int(self.control[t.CTL_TOP])
-        arrays: dict[str, Array] = {
+        frozen: dict[str, Array] = {
             "scalars": np.array([self.count, self.free_top, self.arena_top, self.swept], np.int64),
             "slots": self.slots.copy(), "alive": self.alive[: self.count].copy(), "free": self.free[: self.free_top].copy(),
             "key_at": self.key_at[: self.count].copy(), "arena": self.arena[: self.arena_top].copy(),
             "record": self.record[: self.count].copy(), "pool": self.pool[:top].copy(), "blocks": self.blocks.copy(),
             "control": self.control.copy(), "timer_time": self.timer_time.copy(), "timer_entity": self.timer_entity.copy(),
         }  # fmt: skip
-        return arrays | self.texts.freeze()
+        return frozen | self.texts.freeze()
 
     @classmethod
     def thaw(cls, layout: Layout, exact_hash: bool, frozen: dict[str, Array]) -> KeyState:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from operators.kernels.tables import VT_FLOAT, VT_INT, X_TEXT, X_TEXT_OFFSETS
-from operators.machine.functions import shared
-from operators.machine.operations import as_float, byte, word
+from operators.kernels import tables as t
+from operators.machine.functions import inline, outlined
+from operators.machine.operations import as_float, byte, fixed, word
 
 
-@shared
+@outlined
 def is_less_text(x: int, a: int, b: int) -> bool:
     """Whether text number a sorts before text number b."""
-    offsets = word(x, X_TEXT_OFFSETS)
-    text = word(x, X_TEXT)
+    offsets = fixed(x, t.X_TEXT_OFFSETS)
+    text = fixed(x, t.X_TEXT)
     at = word(offsets, a)
     length = word(offsets, a + 1) - at
     other = word(offsets, b)
@@ -24,13 +24,14 @@ def is_less_text(x: int, a: int, b: int) -> bool:
     return length < other_length
 
 
-@shared
+@inline
 def is_less(x: int, a: int, b: int, kind: int) -> bool:
     """Whether the value with the word a sorts before that of b."""
-    if kind == VT_INT:
+    if kind == t.VT_INT:
         return a < b
-    if kind == VT_FLOAT:
+    if kind == t.VT_FLOAT:
         u = as_float(a)
         v = as_float(b)
+        # a NaN is not equal to itself
         return u < v or (u == u and v != v)
     return is_less_text(x, a, b)

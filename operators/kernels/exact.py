@@ -7,7 +7,7 @@ floating-point technique for extending the available precision", 1971).
 
 from __future__ import annotations
 
-from operators.machine.functions import shared
+from operators.machine.functions import inline
 
 SPLIT = 134217729.0
 """2**27 + 1, Dekker's constant for doubles."""
@@ -15,7 +15,7 @@ SPLIT_MAX = 1e150
 """Above it a product overflows when it is split; its error term is taken as zero."""
 
 
-@shared
+@inline
 def two_sum(a: float, b: float) -> tuple[float, float]:
     """`(s, e)` with s the rounded sum and s + e == a + b exactly."""
     s = a + b
@@ -23,7 +23,7 @@ def two_sum(a: float, b: float) -> tuple[float, float]:
     return s, (a - (s - t)) + (b - t)
 
 
-@shared
+@inline
 def add(hi: float, lo: float, x: float) -> tuple[float, float, float]:
     """`(hi, lo, lost)`: (hi, lo) + x; lost is 0.0 when the result is exact."""
     s, e = two_sum(hi, x)
@@ -32,7 +32,7 @@ def add(hi: float, lo: float, x: float) -> tuple[float, float, float]:
     return total, low - (total - s), abs(lost)
 
 
-@shared
+@inline
 def two_product(a: float, b: float) -> tuple[float, float]:
     """`(p, e)` with p the rounded product and p + e == a * b exactly, below the overflow bound."""
     p = a * b
@@ -47,7 +47,7 @@ def two_product(a: float, b: float) -> tuple[float, float]:
     return p, ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
-@shared
+@inline
 def divide(hi: float, lo: float, d: float) -> float:
     """(hi, lo) / d, rounded once."""
     q = hi / d
@@ -56,7 +56,7 @@ def divide(hi: float, lo: float, d: float) -> float:
     return q + ((t - e + lo) + s) / d
 
 
-@shared
+@inline
 def variance(hi: float, lo: float, q_hi: float, q_lo: float, n: int) -> float:
     """The sample variance from the sums of x and x squared, both in two doubles; n >= 2."""
     # (sum x)^2 / n in two doubles
@@ -73,7 +73,7 @@ def variance(hi: float, lo: float, q_hi: float, q_lo: float, n: int) -> float:
     return spread / (n - 1)
 
 
-@shared
+@inline
 def wide_add(low: int, high: int, x: int) -> tuple[int, int]:
     """`(low, high)` of the 128-bit integer (low: its lower 64 bits as int64) plus the int64 x."""
     total = low + x
@@ -86,7 +86,7 @@ MIN64 = -(2**63)
 TWO64 = 18446744073709551616.0
 
 
-@shared
+@inline
 def wide_to_double_double(low: int, high: int) -> tuple[float, float]:
     """The 128-bit integer as `(hi, lo)`."""
     h = float(high) * TWO64

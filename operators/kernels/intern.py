@@ -1,7 +1,7 @@
 """Texts to numbers and back, and 64-bit hashes of keys.
 
-The hash of a key is part of the checkpoint format: an int64 key is mixed by a bijection (the finaliser of SplitMix64, Steele et al. 2014),
-so that it can be taken back; bytes are hashed by FNV-1a and mixed the same way.
+The hash of a key is part of the checkpoint format: an int64 key is mixed by a bijection (the finaliser of SplitMix64, Steele et al.
+2014), so that it can be taken back; bytes are hashed by FNV-1a and mixed the same way.
 """
 
 from __future__ import annotations

@@ -40,10 +40,10 @@ def walk(
 ) -> int:  # fmt: skip
     """Move the clock over records in the order of their places.
 
-    Writes the clock as pieces (at, value, slope): from log time `at` on it is value + slope * (log time - at). A piece is written where the
-    clock passes a multiple of `refresh` and where it starts or stops to follow log time. `last` and `newest` are by partition, `state` is
-    [clock, silent since or MIN64, last arrival]. `early[i]` becomes 1 where record i lies before clock - late_bound[i's partition]. Returns
-    how many pieces there are; `at` has room for three a record and two a partition.
+    Writes the clock as pieces (at, value, slope): from log time `at` on it is value + slope * (log time - at). A piece is written
+    where the clock passes a multiple of `refresh` and where it starts or stops to follow log time. `last` and `newest` are by
+    partition, `state` is [clock, silent since or MIN64, last arrival]. `early[i]` becomes 1 where record i lies before clock -
+    late_bound[i's partition]. Returns how many pieces there are; `at` has room for three a record and two a partition.
     """
     count = 0
     clock = state[0]

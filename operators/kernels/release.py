@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from operators.kernels import tables as t
 from operators.kernels.blocks import give
 from operators.kernels.entities import remove
-from operators.kernels.tables import (
-    D_COLS, D_FREE, D_OFF, G_ADVANCED, G_COLS, G_DUE, G_KEEP, G_NEWEST, G_OFF, MIN64, T_COLS, T_FREE, T_KEEP, T_OFF, T_ROWS, X_DEQUES,
-    X_GROUPS, X_N_DEQUES, X_N_GROUPS, X_N_TRACKS, X_RECORD, X_STRIDE, X_TRACKS,
-)  # fmt: skip
-from operators.machine.functions import kernel
-from operators.machine.operations import word
+from operators.kernels.rows import group_at, record_of
+from operators.kernels.windows import track_at
+from operators.machine.functions import kernel, outlined
+from operators.machine.operations import fixed, word
 
 if TYPE_CHECKING:
     from operators.machine.values import Bytes, Halves, Words
+
+
+@outlined
+def is_idle(x: int, r: int, bounds: Words) -> bool:
+    """Whether every group of the entity keeps nothing of it at the instants `bounds`."""
+    plain = fixed(x, t.X_MODE) == t.EVENTS
+    for g in range(len(bounds)):
+        group = group_at(x, g)
+        off = fixed(group, t.G_OFF)
+        newest = word(r, off + t.G_ADVANCED)
+        if not plain:
+            newest = max(newest, word(r, off + t.G_NEWEST))
+            if word(r, off + t.G_DUE) != t.MIN64:
+                return False
+        keep = fixed(group, t.G_KEEP)
+        if keep < 0 or (newest != t.MIN64 and (bounds[g] == t.MIN64 or newest + keep > bounds[g])):
+            return False
+    return True
 
 
 @kernel
@@ -25,30 +42,19 @@ def release(
 
     `bounds[g]` is the newest refresh instant that the clock of group g has passed. Returns the new `free_top`.
     """
-    for index in range(word(x, X_N_TRACKS)):
-        k = word(x, X_TRACKS) + 8 * T_COLS * index
-        if word(k, T_KEEP) < 0 or word(k, T_ROWS) > 0:
+    for index in range(fixed(x, t.X_N_TRACKS)):
+        if fixed(track_at(x, index), t.T_KEEP) < 0 or fixed(track_at(x, index), t.T_ROWS) > 0:
             return free_top
     for e in range(first, stop):
-        if not alive[e]:
+        r = record_of(x, e)
+        if not alive[e] or not is_idle(x, r, bounds):
             continue
-        r = word(x, X_RECORD) + e * word(x, X_STRIDE)
-        idle = True
-        for g in range(word(x, X_N_GROUPS)):
-            group = word(x, X_GROUPS) + 8 * G_COLS * g
-            off = word(group, G_OFF)
-            newest = max(word(r, off + G_ADVANCED), word(r, off + G_NEWEST))
-            keep = word(group, G_KEEP)
-            if keep < 0 or word(r, off + G_DUE) != MIN64 or (newest != MIN64 and (bounds[g] == MIN64 or newest + keep > bounds[g])):
-                idle = False
-        if not idle:
-            continue
-        for index in range(word(x, X_N_TRACKS)):
-            k = word(x, X_TRACKS) + 8 * T_COLS * index
-            give(x, word(k, T_FREE), word(r, word(k, T_OFF)))
-        for index in range(word(x, X_N_DEQUES)):
-            d = word(x, X_DEQUES) + 8 * D_COLS * index
-            give(x, word(d, D_FREE), word(r, word(d, D_OFF)))
+        for index in range(fixed(x, t.X_N_TRACKS)):
+            k = track_at(x, index)
+            give(x, fixed(k, t.T_FREE), word(r, fixed(k, t.T_OFF)))
+        for index in range(fixed(x, t.X_N_DEQUES)):
+            d = fixed(x, t.X_DEQUES) + 8 * t.D_COLS * index
+            give(x, fixed(d, t.D_FREE), word(r, fixed(d, t.D_OFF)))
         remove(slots, record, width, e)
         alive[e] = 0
         free[free_top] = e

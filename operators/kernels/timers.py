@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from operators.machine.functions import shared
+from operators.machine.functions import inline, outlined
 from operators.machine.operations import set_word, word
 
 
-@shared
+@inline
 def is_before(times: int, entities: int, a: int, b: int) -> bool:
     """Whether entry a comes before entry b."""
     return word(times, a) < word(times, b) or (word(times, a) == word(times, b) and word(entities, a) < word(entities, b))
 
 
-@shared
+@inline
 def swap(array: int, a: int, b: int) -> None:
     """Exchange two words."""
     kept = word(array, a)
@@ -20,7 +20,7 @@ def swap(array: int, a: int, b: int) -> None:
     set_word(array, b, kept)
 
 
-@shared
+@outlined
 def push_timer(times: int, entities: int, count: int, t: int, e: int) -> int:
     """Add an entry; returns the new count. The caller made room."""
     i = count
@@ -36,7 +36,7 @@ def push_timer(times: int, entities: int, count: int, t: int, e: int) -> int:
     return count + 1
 
 
-@shared
+@outlined
 def pop_timer(times: int, entities: int, count: int) -> int:
     """Take the first entry; returns the new count."""
     count -= 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from llvmlite import ir
 
 from operators.machine.functions import FUNCTIONS
-from operators.machine.operations import OPERATIONS, result_of
+from operators.machine.operations import OPERATIONS, address_of, result_of
 from operators.machine.values import BOOL, F64, I1, I64, INT, NOTHING, REAL, Type, Value, constant, convert, truth
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Expressions:
             return scope[node.id]
         if hasattr(builtins, node.id):
             return getattr(builtins, node.id)
-        self.refuse(node, f"unknown name {node.id!r}")
+        return self.refuse(node, f"unknown name {node.id!r}")
 
     def value(self, node: ast.expr) -> Value:
         """Build an expression."""
@@ -98,7 +98,7 @@ class Expressions:
 
     def _subscript(self, node: ast.Subscript) -> Value:
         index = self.as_type(node.slice, self.value(node.slice), INT)
-        if isinstance(node.value, ast.Name) and node.value.id not in self.variables:
+        if not isinstance(node.value, ast.Name) or node.value.id not in self.variables:
             return self._table(node, self.known(node.value), index)
         kind, place = self.element(node, index)
         loaded = self.builder.load(place, typ=kind.element)
@@ -166,9 +166,11 @@ class Expressions:
             return Value(operand.type, self.builder.fneg(operand.machine) if operand.type == REAL else self.builder.neg(operand.machine))
         if isinstance(node.op, ast.Invert) and operand.type == INT:
             return Value(INT, self.builder.not_(operand.machine))
-        self.refuse(node, "not in the language")
+        return self.refuse(node, "not in the language")
 
     def _compare(self, node: ast.Compare) -> Value:
+        if isinstance(node.ops[0], ast.In) and isinstance(node.comparators[0], ast.Tuple):
+            return self._is_one_of(node.left, node.comparators[0].elts)
         if len(node.ops) != 1 or type(node.ops[0]) not in COMPARED:
             self.refuse(node, "a comparison of this form is not in the language")
         sign = COMPARED[type(node.ops[0])]
@@ -178,6 +180,13 @@ class Expressions:
             return Value(BOOL, (self.builder.fcmp_unordered if sign == "!=" else self.builder.fcmp_ordered)(sign, a, b))
         a, b = self.as_type(node.left, left, INT).machine, self.as_type(node.comparators[0], right, INT).machine
         return Value(BOOL, self.builder.icmp_signed(sign, a, b))
+
+    def _is_one_of(self, left: ast.expr, values: list[ast.expr]) -> Value:
+        found = self.as_type(left, self.value(left), INT).machine
+        result = ir.Constant(I1, 0)
+        for value in values:
+            result = self.builder.or_(result, self.builder.icmp_signed("==", found, self.as_type(value, self.value(value), INT).machine))
+        return Value(BOOL, result)
 
     def _boolop(self, node: ast.BoolOp) -> Value:
         builder = self.builder
@@ -230,6 +239,8 @@ class Expressions:
         arguments = [self.value(a) for a in node.args]
         if target is len and len(arguments) == 1 and arguments[0].type.element is not None:
             return arguments[0].parts[0]
+        if target is address_of and len(arguments) == 1 and arguments[0].type.element is not None:
+            return Value(INT, self.builder.ptrtoint(arguments[0].machine, I64))
         if target in {min, max, abs, float, int, bool}:
             return self._builtin(node, target, arguments)
         if target in OPERATIONS:
@@ -259,19 +270,21 @@ class Expressions:
         if target is int:
             return Value(INT, builder.fptosi(first.machine, I64)) if first.type == REAL else self.as_type(node, first, INT)
         if target is abs:
-            if first.type == REAL:
-                module = builder.module
-                fabs = module.globals.get("llvm.fabs.f64") or ir.Function(module, ir.FunctionType(F64, [F64]), "llvm.fabs.f64")
-                return Value(REAL, builder.call(fabs, [first.machine]))
-            negative = builder.icmp_signed("<", first.machine, ir.Constant(I64, 0))
-            return Value(INT, builder.select(negative, builder.neg(first.machine), first.machine))
-        sign = "<" if target is min else ">"
+            return self._absolute(first)
         result = first
         for at, value in zip(node.args[1:], values[1:], strict=True):
-            if REAL in {result.type, value.type}:
-                a, b = self.as_type(node, result, REAL), self.as_type(at, value, REAL)
-                result = Value(REAL, builder.select(builder.fcmp_ordered(sign, b.machine, a.machine), b.machine, a.machine))
-            else:
-                a, b = self.as_type(node, result, INT), self.as_type(at, value, INT)
-                result = Value(INT, builder.select(builder.icmp_signed(sign, b.machine, a.machine), b.machine, a.machine))
+            kind = REAL if REAL in {result.type, value.type} else INT
+            a, b = self.as_type(node, result, kind).machine, self.as_type(at, value, kind).machine
+            # as Python has it: the later one only where it is strictly less, or greater
+            compare = builder.fcmp_ordered if kind == REAL else builder.icmp_signed
+            result = Value(kind, builder.select(compare("<" if target is min else ">", b, a), b, a))
         return result
+
+    def _absolute(self, value: Value) -> Value:
+        builder = self.builder
+        if value.type == REAL:
+            known = builder.module.globals.get("llvm.fabs.f64")
+            fabs = known or ir.Function(builder.module, ir.FunctionType(F64, [F64]), "llvm.fabs.f64")
+            return Value(REAL, builder.call(fabs, [value.machine]))
+        negative = builder.icmp_signed("<", value.machine, ir.Constant(I64, 0))
+        return Value(INT, builder.select(negative, builder.neg(value.machine), value.machine))

@@ -92,9 +92,10 @@ class Kernel:
     def _argument(self, kind: Type, value: Any) -> tuple[Any, ...]:
         if kind.element is None:
             return (float(value) if kind == REAL else int(value),)
-        if not isinstance(value, np.ndarray) or value.dtype.name not in kind.dtypes or not value.flags.c_contiguous:
+        if not isinstance(value, np.ndarray) or value.dtype not in kind.dtypes or not value.flags.c_contiguous:
             found = f"{value.dtype} with strides {value.strides}" if isinstance(value, np.ndarray) else type(value).__name__
-            raise TypeError(f"{self.function.name}: an argument is {found}, expected a contiguous array of {kind.dtypes[0]}")
+            expected = " or ".join(sorted(map(str, kind.dtypes)))
+            raise TypeError(f"{self.function.name}: an argument is {found}, expected a contiguous array of {expected}")
         return value.__array_interface__["data"][0], value.size
 
 

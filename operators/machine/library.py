@@ -1,8 +1,8 @@
 """A library: every function of the language in a package, compiled together, kept on disk.
 
-The file is named by a digest of the sources of the package and of this compiler, of LLVM and of the machine, so that it cannot serve stale
-code. The folder is `$HEADRACE_CACHE`, else `$XDG_CACHE_HOME/headrace`, else `~/.cache/headrace`; where it cannot be written, each process
-compiles for itself.
+The file is named by a digest of the sources of the package and of this compiler, of LLVM and of the machine, so that it cannot serve
+stale code. The folder is `$HEADRACE_CACHE`, else `$XDG_CACHE_HOME/headrace`, else `~/.cache/headrace`; where it cannot be written, each
+process compiles for itself.
 """
 
 from __future__ import annotations
@@ -94,8 +94,7 @@ def _target() -> Any:
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_triple(llvm.get_process_triple())
-    cpu = llvm.get_host_cpu_name()
-    return target.create_target_machine(cpu=cpu, features=features, opt=2, jit=True, reloc="default", codemodel="jitdefault")
+    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True, codemodel="jitdefault")
 
 
 def compiled(kernels: Iterable[Function]) -> bytes:

@@ -144,6 +144,11 @@ def _prefetch(builder: Any, args: list[Any]) -> Any:
     return _call("llvm.prefetch.p0", ir.VoidType(), [PTR, I32, I32, I32], *flags)(builder, [builder.inttoptr(args[0], PTR)])
 
 
+def address_of(array: Any) -> int:
+    """Where an array begins; for any array."""
+    raise NotImplementedError
+
+
 @operation((INT,), NOTHING, _prefetch)
 def prefetch(address: int) -> None:
     """Have the cache line at the address fetched; the address may be any."""
@@ -169,13 +174,13 @@ def shift_right(value: int, by: int) -> int:
 
 @operation((INT, INT), BOOL, lambda builder, args: builder.icmp_unsigned("<", *args))
 def is_below(a: int, b: int) -> bool:
-    """Whether a < b as unsigned words."""
+    """Whether a is less than b, both as unsigned words."""
     raise NotImplementedError
 
 
 @operation((REAL, REAL, REAL), REAL, _call("llvm.fma.f64", F64, [F64, F64, F64]))
 def fused(a: float, b: float, c: float) -> float:
-    """The value of a * b + c, rounded once."""
+    """The product of a and b, plus c, rounded once."""
     raise NotImplementedError
 
 

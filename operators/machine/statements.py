@@ -116,7 +116,7 @@ class _Statements:
         if not isinstance(node.value, ast.Constant):
             self.expressions.value(node.value)
 
-    def _pass(self, node: ast.Pass) -> None:
+    def _pass(self, _: ast.Pass) -> None:
         pass
 
     def _return(self, node: ast.Return) -> None:
@@ -129,7 +129,7 @@ class _Statements:
         parts = value.parts or (value,)
         if len(parts) != len(self.results):
             self.expressions.refuse(node, f"{len(parts)} results, expected {len(self.results)}")
-        machine = [self.expressions.as_type(node, part, kind).machine for part, kind in zip(parts, self.results, strict=True)]
+        machine = [self.expressions.as_type(node.value, part, kind).machine for part, kind in zip(parts, self.results, strict=True)]
         if len(machine) == 1:
             self.builder.ret(machine[0])
             return
@@ -178,9 +178,8 @@ class _Statements:
     def _for(self, node: ast.For) -> None:
         expressions, builder = self.expressions, self.builder
         call = node.iter
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or not isinstance(node.target, ast.Name):
-            expressions.refuse(node, "a loop over anything but a range is not in the language")
-        if call.func.id != "range" or node.orelse:
+        over_range = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range" and not node.orelse
+        if not over_range or not isinstance(call, ast.Call) or not isinstance(node.target, ast.Name):
             expressions.refuse(node, "a loop over anything but a range is not in the language")
         bounds = [expressions.as_type(a, expressions.value(a), INT).machine for a in call.args]
         if len(bounds) == 1:
@@ -206,8 +205,8 @@ class _Statements:
         builder.branch(test)
         builder.position_at_end(ends)
 
-    def _break(self, node: ast.Break) -> None:
+    def _break(self, _: ast.Break) -> None:
         self.builder.branch(self.loops[-1][1])
 
-    def _continue(self, node: ast.Continue) -> None:
+    def _continue(self, _: ast.Continue) -> None:
         self.builder.branch(self.loops[-1][0])

@@ -22,13 +22,13 @@ class Type:
     name: str
     machine: Any
     element: Any = None
-    dtypes: tuple[str, ...] = ()
+    dtypes: frozenset[Any] = frozenset()
 
 
 INT, REAL, BOOL, NOTHING = Type("int", I64), Type("float", F64), Type("bool", I1), Type("None", ir.VoidType())
-WORDS = Type("Words", PTR, I64, ("int64", "uint64"))
-HALVES = Type("Halves", PTR, I32, ("int32",))
-BYTES = Type("Bytes", PTR, I8, ("uint8", "int8", "bool"))
+WORDS = Type("Words", PTR, I64, frozenset({np.dtype(np.int64), np.dtype(np.uint64)}))
+HALVES = Type("Halves", PTR, I32, frozenset({np.dtype(np.int32)}))
+BYTES = Type("Bytes", PTR, I8, frozenset({np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.bool_)}))
 """The elements of an array of bytes are numbers from 0 to 255."""
 BY_NAME = {t.name: t for t in (INT, REAL, BOOL, NOTHING, WORDS, HALVES, BYTES)}
 
