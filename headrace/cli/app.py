@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import warnings
 from typing import TYPE_CHECKING, NoReturn, TextIO
@@ -21,7 +22,10 @@ USER_MISTAKE, FAILURE, INTERRUPTED, CLOSED_PIPE = 2, 1, 130, 141
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and end the process."""
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    # the command has said how it ended: a Ctrl-C while the interpreter takes itself down changes nothing
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

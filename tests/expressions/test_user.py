@@ -24,9 +24,10 @@ pc: Any = pyarrow.compute
 
 
 @pytest.fixture(autouse=True)
-def _forget() -> Iterator[None]:
-    """What a test declares is gone after it."""
+def _alone() -> Iterator[None]:
+    """A test begins without functions, whatever other tests of the process have declared; what it declares is gone after it."""
     before = dict(USER)
+    USER.clear()
     yield
     USER.clear()
     USER.update(before)
