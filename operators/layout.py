@@ -233,7 +233,8 @@ def _cells(
         if builder.mode == t.EVENTS:
             row[t.G_OFF] = builder.place(1, (t.G_ADVANCED, t.MIN64))
         else:
-            row[t.G_OFF] = builder.place(t.G_WORDS, (t.G_ADVANCED, t.MIN64), (t.G_NEWEST, t.MIN64), (t.G_DUE, t.MIN64))
+            initial = ((word, t.MIN64) for word in (t.G_ADVANCED, t.G_NEWEST, t.G_DUE, t.G_ARRIVAL))
+            row[t.G_OFF] = builder.place(t.G_WORDS, *initial)
         row[t.G_W0] = len(builder.windows)
         row[t.G_REFRESH] = group.refresh_us
         lateness = max(builder.plan.source(s).lateness_us for s in group.sources)

@@ -131,7 +131,8 @@ class KeyRollup:
             arrival = written.arrival
             refreshed = written.row < 0
             if refreshed.any():
-                arrival = np.where(refreshed, facts.clocks[self.clock_of[written.group]].arrival(time), arrival)
+                passed_at = facts.clocks[self.clock_of[written.group]].arrival(time)
+                arrival = np.where(refreshed, np.maximum(passed_at, arrival), arrival)
             names = [*self.key.names, "time", "_arrival", "_n"]
             columns += [pa.array(time).view(TIMESTAMP), pa.array(arrival).view(TIMESTAMP), pa.array(written.n)]
             if merged.placed:

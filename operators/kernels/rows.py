@@ -105,13 +105,16 @@ def emit_group(x: int, g: int, r: int, row: int, pre: int) -> None:
 
 @outlined
 def write_step(x: int, g: int, e: int, r: int, i: int, now: int, arrival: int) -> None:
-    """Append a step of entity e to the output of group g."""
+    """Append a step of entity e to the output of group g; its arrival is the newest that the entity has seen."""
     row = next_row(x, g, i)
+    off = fixed(group_at(x, g), t.G_OFF)
+    newest = max(word(r, off + t.G_ARRIVAL), arrival)
+    set_word(r, off + t.G_ARRIVAL, newest)
     at = g * fixed(x, t.X_OUT_CAPACITY) + row
     put_out(fixed(x, t.X_OUT_ENTITY), at, e)
     put_out(fixed(x, t.X_OUT_TIME), at, now)
-    put_out(fixed(x, t.X_OUT_ARRIVAL), at, arrival)
-    put_out(fixed(x, t.X_OUT_N), at, word(r, fixed(group_at(x, g), t.G_OFF) + t.G_N))
+    put_out(fixed(x, t.X_OUT_ARRIVAL), at, newest)
+    put_out(fixed(x, t.X_OUT_N), at, word(r, off + t.G_N))
     emit_group(x, g, r, row, 0)
 
 

@@ -69,7 +69,7 @@ def refresh_group(x: int, g: int, i: int) -> int:
             changed = advance_group(x, g, r, i, now, 0)
             set_word(r, off + t.G_ADVANCED, now)
             if changed:
-                write_step(x, g, e, r, -1, now, 0)
+                write_step(x, g, e, r, -1, now, t.MIN64)
         schedule(x, g, e, r)
     return t.DONE
 

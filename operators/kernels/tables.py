@@ -54,11 +54,11 @@ H_OFF32, H_DEQUE, H_DEQUE_OFF, H_TRACK_OFF, H_STEP, H_COLS = range(6)
 C_OP, C_GROUP, C_WINDOW, C_KIND, C_IN, C_ACC, C_OFF, C_HEAD, C_N, C_IGNORE, C_TYPE, C_NULL, C_OUT, C_COLS = range(14)
 # what writes a cell: those that are frequent have a way of their own
 OP_ROWS, OP_COUNT, OP_SUM, OP_EXTREME, OP_OTHER = range(5)
-# groups: [advanced], in STEPS and PROBES also [newest, n, due]
+# groups: [advanced], in STEPS and PROBES also [newest, n, due, arrival of the newest step]
 G_OFF, G_W0, G_W1, G_S0, G_S1, G_REFRESH, G_KEEP, G_SOURCES, G_PRE, G_COLS = range(10)
 # spans: windows of a group that are on one track
 S_TRACK, S_W0, S_W1, S_COLS = range(4)
-G_ADVANCED, G_NEWEST, G_N, G_DUE, G_WORDS = range(5)
+G_ADVANCED, G_NEWEST, G_N, G_DUE, G_ARRIVAL, G_WORDS = range(6)
 
 # what a call asks of its caller
 DONE, NEED_POOL, NEED_OUT = 0, 1, 2
