@@ -69,9 +69,11 @@ class Prepared:
 class Sharder:
     """Judges, derives and splits the batches of a plan's sources. Called from several threads at once."""
 
-    def __init__(self, plan: Plan, layouts: Sequence[Layout], with_place: bool = False) -> None:
-        """`with_place` adds `_o`, the rows' order within their partition, for outputs that are sorted at the end."""
-        self.plan, self.layouts, self.with_place = plan, layouts, with_place
+    def __init__(self, plan: Plan, layouts: Sequence[Layout], with_place: bool = False, with_identity: bool = False) -> None:
+        """`with_place` adds `_o`, the rows' order within their partition, for outputs that are sorted at the end; `with_identity` adds
+        `_u`, the value of the source's `unique` column, for shards that drop duplicates themselves.
+        """
+        self.plan, self.layouts, self.with_place, self.with_identity = plan, layouts, with_place, with_identity
         self.requests: dict[tuple[str, int], dict[str, pa.DataType]] = {}
         self.names = [s.name for s in plan.sources]
         wanted: dict[str, set[str]] = {s.name: set() for s in plan.sources}
@@ -106,6 +108,17 @@ class Sharder:
         `batch` has the source's columns and `_arrival`; `newest` is the newest event time before it in its partition; `drop` are row
         numbers that are known to be duplicates; `within` is the log time (after, upto] whose rows are wanted, all of them are judged.
         """
+        prepared, batch, times, arrivals, after = self.accept(source, batch, newest, drop, within)
+        if batch.num_rows:
+            self.split(prepared, slice_, source, batch, times, arrivals, order)
+        return prepared, after
+
+    def accept(
+        self, source: str, batch: pa.RecordBatch, newest: int, drop: Array | None = None, within: tuple[int, int] | None = None
+    ) -> tuple[Prepared, pa.RecordBatch, Array, Array, int]:
+        """Judge the rows of one partition: what was counted and rejected, the rows that stay with their times and arrivals, and the newest
+        event time behind them.
+        """
         plan = self.plan.source(source)
         time_column = batch.column(plan.time)
         times, arrivals = words_of(time_column), words_of(batch.column("_arrival"))
@@ -135,19 +148,19 @@ class Sharder:
             chosen = np.flatnonzero(keep)
             batch = batch.take(array(chosen))
             times, arrivals = times[chosen], arrivals[chosen]
-        if batch.num_rows:
-            self._pieces(prepared, slice_, source, batch, times, arrivals, order)
-        return prepared, after
+        return prepared, batch, times, arrivals, after
 
-    def _pieces(
+    def split(
         self, prepared: Prepared, slice_: int, source: str, batch: pa.RecordBatch, times: Array, arrivals: Array, order: tuple[int, int]
     ) -> None:
+        """Derive the columns of accepted rows and add their pieces, shard by shard; the rows are in the order of their arrival."""
         derived, failures = self.derivers[source](batch)
         for column, n in failures.items():
             for feature in self.features.get(column, ()):
                 prepared.failures[feature] = prepared.failures.get(feature, 0) + n
         by_id = {d.id: column for d, column in zip(self.derivers[source].derived, derived, strict=True)}
         base = [pa.array(times), pa.array(arrivals)]
+        unique = self.plan.source(source).unique
         for layout in self.layouts:
             if source not in layout.sources:
                 continue
@@ -158,6 +171,8 @@ class Sharder:
             rows = pa.RecordBatch.from_arrays([*base, *columns, *(by_id[i] for i in ids)], names)
             for name, kind in self.requests[source, layout.key].items():
                 rows = rows.append_column(f"r:{name}", batch.column(name).cast(kind))
+            if self.with_identity and unique is not None:
+                rows = rows.append_column("_u", batch.column(unique))
             if self.with_place:
                 rows = rows.append_column("_o", pa.array(np.arange(order[1], order[1] + batch.num_rows)))
             if "_e" in batch.schema.names:
