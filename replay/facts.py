@@ -19,7 +19,7 @@ from operators.kernels import judge
 from operators.kernels.tables import EVENTS, MIN64
 from operators.keys import words_of
 from operators.messages import Facts
-from replay.unique import Unique
+from operators.unique import Unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
