@@ -9,9 +9,15 @@ from __future__ import annotations
 import os
 import random
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.kafka.broker import Broker
 
 os.environ["TZ"] = "UTC"
 time.tzset()
@@ -46,3 +52,24 @@ def pytest_report_header() -> str:
 def _seeded() -> None:
     """Give `random` the same start in every test; NumPy's generators are made with a seed by those who need them."""
     random.seed(int(SEED or 0))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on a real Kafka share one broker, so one process runs them all."""
+    for item in items:
+        if "broker" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kafka)
+            item.add_marker(pytest.mark.xdist_group("kafka"))
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """A real Kafka; where it cannot run the test is skipped, and fails in CI."""
+    from tests.kafka.broker import Broker
+    from tests.kafka.jars import missing
+
+    if lacking := missing():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(lacking)
+    with Broker() as found:
+        yield found
