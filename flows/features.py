@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from headrace.plan.model import Plan
     from operators.layout import Layout
+    from operators.live import Keeper
     from operators.state import KeyState
 
 
@@ -47,22 +48,26 @@ def build(
     inputs: Source[Any],
     sinks: Sequence[tuple[str, Callable[[Any], StatefulBatchLogic[Any, Any, Any]]]],
     *,
-    readers: int,
+    readers: int = 0,
+    sequence: Callable[[], StatefulBatchLogic[Any, Any, Any]] | None = None,
     bounds: tuple[int | None, int | None] = (None, None),
     checkpoint: Callable[[int, int, list[KeyRollup]], None] | None = None,
     restore: Callable[[int, Layout], KeyState | None] | None = None,
+    keeper: Keeper | None = None,
 ) -> Dataflow:
     """The dataflow of a plan.
 
     Args:
         plan: what is computed.
         layouts: the layout of each key, all of one mode (rows of events, steps or probes).
-        inputs: gives `(shard key, Piece | Mark)`.
+        inputs: gives `(shard key, Piece | Mark)`, live `(shard key, Share)`.
         sinks: names and builders of steps that take `Rows` and `End` by shard and give nothing.
-        readers: how many marks end a slice.
+        readers: how many marks end a slice of a replay.
+        sequence: makes the sequence of a shard in place of the replay's, which waits for the marks of all readers.
         bounds: the first instant (µs) of the rows that come out and the one behind the last, None for open.
         checkpoint: keeps the state of a shard behind a slice that asks for it.
         restore: the state that a shard starts from, by shard and layout; None for an empty one.
+        keeper: keeps the state of a shard at the ends of epochs.
     """
     mode = layouts[0].mode
 
@@ -76,8 +81,8 @@ def build(
 
     flow = Dataflow("features")
     pieces = op.input("read", flow, inputs)
-    slices = op.stateful_batch("sequence", pieces, lambda _: Sequenced(readers))
-    cells = op.stateful_batch("rollup", slices, lambda _: Rollup(keys, checkpoint))
+    slices = op.stateful_batch("sequence", pieces, lambda _: sequence() if sequence else Sequenced(readers))
+    cells = op.stateful_batch("rollup", slices, lambda _: Rollup(keys, checkpoint, keeper))
     rows = op.map_value("finish", cells, finished)
     for name, sink in sinks:
         op.output(f"{name}_done", op.stateful_batch(name, rows, sink), Nowhere())

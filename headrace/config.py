@@ -53,6 +53,13 @@ class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, Any] = {}
 
 
+class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[state]`: where live runs keep their checkpoints, a folder beside the file or a URI, and the options of its file system."""
+
+    uri: str = "state"
+    options: dict[str, Any] = {}
+
+
 class Online(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[online]`: the stores that the newest steps go to."""
 
@@ -71,6 +78,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     project: Project = Project()
     kafka: Kafka = Kafka()
     archive: Archive = Archive()
+    state: State = State()
     stores: dict[str, Store] = {}
     online: Online = Online()
 
@@ -78,6 +86,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def archive_uri(self) -> str:
         """The archive's folder or URI."""
         return _beside(self.folder, self.archive.uri)
+
+    @property
+    def state_uri(self) -> str:
+        """The folder or URI of the checkpoints."""
+        return _beside(self.folder, self.state.uri)
 
     def store_url(self, name: str) -> str:
         """The URL of the store `name`; a relative folder in it is made to stand beside the file."""
@@ -89,7 +102,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ".".join(part for part in (self.project.name, self.env, thing) if part)
 
 
-_ROOMS = {"project": Project, "kafka": Kafka, "archive": Archive, "online": Online}
+_ROOMS = {"project": Project, "kafka": Kafka, "archive": Archive, "state": State, "online": Online}
 
 
 def load_config(

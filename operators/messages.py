@@ -102,6 +102,8 @@ class Facts:
     `clocks` has one for each distinct (sources, refresh) of the plan's groups, in the order of `operators.clock.clock_sets`; it is empty
     where nothing asks for a clock. `keep_clock` is an instant that every clock has passed before the slice, or the smallest int64. `tick`
     is the log time at which the slice ends; `checkpoint` says that the state is to be kept behind it, `last` that no slice follows.
+    `floor` is the arrival of the newest refresh step: where readers are not in step, an event of an earlier arrival is told with this one.
+    `silent`: the slice brings back a state that was told already.
     """
 
     clocks: list[Pieces]
@@ -109,6 +111,8 @@ class Facts:
     tick: int
     checkpoint: bool
     last: bool
+    floor: int = -(2**63)
+    silent: bool = False
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from headrace.arrow import Column
     from headrace.plan.model import Cell, Plan
     from operators.kernels.tables import Array
+    from operators.live import Keeper
     from operators.layout import Layout
     from operators.messages import Facts, Piece, Slice
 
@@ -94,7 +95,7 @@ class KeyRollup:
         passes = np.zeros((max([1, *(len(s) for s in layout.filters.values())]), n), np.uint8)
         if merged.n:
             m = merged.n
-            source[:m], time[:m], arrival[:m], early[:m] = merged.source, merged.time, merged.arrival, merged.early
+            source[:m], time[:m], arrival[:m], early[:m] = merged.source, merged.time, np.maximum(merged.arrival, facts.floor), merged.early
             offsets, data = (NO_OFFSETS, NO_DATA) if self.exact else key_bytes(merged.keys)
             entity[:m] = self.state.find(merged.hashes, (merged.source >= 0).astype(np.uint8), offsets, data)
             for name in layout.sources:
@@ -324,14 +325,20 @@ def concat(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 class Rollup(StatefulBatchLogic[Any, Any, int]):
     """All keys of a plan in one shard, as a step of the flow: slices in, rows and the ends of slices out.
 
-    Its state is too large for Bytewax's store and is written by `checkpoint` where a slice asks for it; a snapshot is only the slice's
-    number.
+    Its state is too large for Bytewax's store and is written by `checkpoint` where a slice asks for it, or live by the `keeper` at the end
+    of an epoch; a snapshot is only the slice's number.
     """
 
-    def __init__(self, keys: Callable[[int], list[KeyRollup]], checkpoint: Callable[[int, int, list[KeyRollup]], None] | None) -> None:
+    def __init__(
+        self,
+        keys: Callable[[int], list[KeyRollup]],
+        checkpoint: Callable[[int, int, list[KeyRollup]], None] | None,
+        keeper: Keeper | None = None,
+    ) -> None:
         """`keys` makes the roll-ups of a shard, `checkpoint(slice, shard, keys)` keeps them."""
-        self.make, self.checkpoint = keys, checkpoint
+        self.make, self.checkpoint, self.keeper = keys, checkpoint, keeper
         self.keys: list[KeyRollup] | None = None
+        self.shard = -1
         self.done = -1
 
     def on_batch(self, values: list[Slice]) -> tuple[Iterable[Any], bool]:
@@ -339,14 +346,17 @@ class Rollup(StatefulBatchLogic[Any, Any, int]):
         out: list[Any] = []
         for value in values:
             if self.keys is None:
-                self.keys = self.make(value.shard)
+                self.keys, self.shard = self.make(value.shard), value.shard
             counts = dict(value.counts)
             for key in self.keys:
                 mine = [p for p in value.pieces if p.key == key.layout.key]
                 for rows in key.apply(mine, value.facts):
-                    rows.slice = value.slice
-                    out.append(rows)
+                    if not value.facts.silent:
+                        rows.slice = value.slice
+                        out.append(rows)
                 add_counts(counts, key.take_counts())
+            if value.facts.silent:
+                continue
             if value.facts.checkpoint and self.checkpoint is not None:
                 self.checkpoint(value.slice, value.shard, self.keys)
             out.append(End(value.slice, value.shard, value.facts.checkpoint, value.facts.last, counts))
@@ -355,4 +365,6 @@ class Rollup(StatefulBatchLogic[Any, Any, int]):
 
     def snapshot(self) -> int:
         """The last slice that was applied."""
+        if self.keeper is not None and self.keys is not None:
+            self.keeper.keep(self.shard, self.keys)
         return self.done

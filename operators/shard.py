@@ -69,11 +69,9 @@ class Prepared:
 class Sharder:
     """Judges, derives and splits the batches of a plan's sources. Called from several threads at once."""
 
-    def __init__(self, plan: Plan, layouts: Sequence[Layout], with_place: bool = False, with_identity: bool = False) -> None:
-        """`with_place` adds `_o`, the rows' order within their partition, for outputs that are sorted at the end; `with_identity` adds
-        `_u`, the value of the source's `unique` column, for shards that drop duplicates themselves.
-        """
-        self.plan, self.layouts, self.with_place, self.with_identity = plan, layouts, with_place, with_identity
+    def __init__(self, plan: Plan, layouts: Sequence[Layout], with_place: bool = False) -> None:
+        """`with_place` adds `_o`, the rows' order within their partition, for outputs that are sorted at the end."""
+        self.plan, self.layouts, self.with_place = plan, layouts, with_place
         self.requests: dict[tuple[str, int], dict[str, pa.DataType]] = {}
         self.names = [s.name for s in plan.sources]
         wanted: dict[str, set[str]] = {s.name: set() for s in plan.sources}
@@ -160,7 +158,6 @@ class Sharder:
                 prepared.failures[feature] = prepared.failures.get(feature, 0) + n
         by_id = {d.id: column for d, column in zip(self.derivers[source].derived, derived, strict=True)}
         base = [pa.array(times), pa.array(arrivals)]
-        unique = self.plan.source(source).unique
         for layout in self.layouts:
             if source not in layout.sources:
                 continue
@@ -171,8 +168,6 @@ class Sharder:
             rows = pa.RecordBatch.from_arrays([*base, *columns, *(by_id[i] for i in ids)], names)
             for name, kind in self.requests[source, layout.key].items():
                 rows = rows.append_column(f"r:{name}", batch.column(name).cast(kind))
-            if self.with_identity and unique is not None:
-                rows = rows.append_column("_u", batch.column(unique))
             if self.with_place:
                 rows = rows.append_column("_o", pa.array(np.arange(order[1], order[1] + batch.num_rows)))
             if "_e" in batch.schema.names:

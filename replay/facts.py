@@ -77,6 +77,7 @@ class LogFacts:
             for members, (_, refresh) in zip(self.members, self.sets, strict=True)
         ]
         self.keep: Callable[[int], None] | None = None
+        self.keep_last = False
         self._done: dict[int, SliceFacts] = {}
         self._next = 0
         self._led = False
@@ -104,7 +105,7 @@ class LogFacts:
 
     def _compute(self, plan: SlicePlan) -> SliceFacts:
         last = plan.number == len(self.course.slices) - 1
-        checkpoint = (plan.number + 1) % self.checkpoint_every == 0 and not last
+        checkpoint = self.keep_last if last else (plan.number + 1) % self.checkpoint_every == 0
         if not self.clocked and not self.unique:
             newest = min((p.newest_us for p in plan.parts), default=MIN64)
             keep = min(newest, plan.after_us) if newest != MIN64 else MIN64

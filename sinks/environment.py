@@ -34,6 +34,7 @@ class Environment:
         self.read_only = read_only
         self._users = 0
         self._turn = threading.Lock()
+        self._unsafe = False
         self._lmdb = self._opened()
 
     @classmethod
@@ -70,6 +71,7 @@ class Environment:
         with self._turn:
             while True:
                 try:
+                    self._unsafe = True
                     with self._begin(write=True) as transaction:
                         return work(transaction)
                 except lmdb.MapFullError:
@@ -87,10 +89,13 @@ class Environment:
                 raise self._failed(error) from error
 
     def sync(self) -> None:
-        """Brings everything to the disk."""
+        """Brings everything to the disk; a second call without a change in between does nothing."""
         with self._turn:
+            if not self._unsafe:
+                return
             try:
                 self._lmdb.sync(True)
+                self._unsafe = False
             except lmdb.Error as error:
                 raise self._failed(error) from error
 

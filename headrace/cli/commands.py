@@ -4,7 +4,7 @@ import inspect
 
 import typer
 
-from headrace.cli import log, project, replaying, values
+from headrace.cli import log, project, replaying, running, values
 from headrace.cli.options import Environment, Folder
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ for command, told in (
     (values.trace, "Why the values of an entity are what they are."),
     (values.explain, "The plan: what is kept, and for whom."),
     (replaying.replay, "Compute features of the log, into files and stores."),
+    (running.run, "Compute features on the live stream."),
     (values.get, "The values of entities, now or at an instant."),
 ):
     # the example keeps its lines: everything else is folded to the terminal

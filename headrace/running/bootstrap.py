@@ -1,0 +1,133 @@
+"""A live run that begins with the archive: the log is replayed to its end, and what stands there becomes the first checkpoint.
+
+It promises the state that the live flow would have had there, at the replay's rate, and in the stores the newest step of every entity,
+written once at the end. A record that is not in the archive yet is read from Kafka afterwards, from the offset behind the last one.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from operators.kernels import tables as t
+from operators.kernels.tables import MIN64
+from operators.live_clock import LiveClock
+from operators.shard import SHARDS
+from replay.run import Options, Run
+from replay.slices import newest_after
+from sinks.newest import NewestStep
+from sources.identities import entries_of
+
+from .checkpoints import packed
+from .starting import log_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from headrace.plan.model import Plan
+    from headrace.repository import Repository
+    from operators.rollup import KeyRollup
+    from sinks.online import OnlineStore
+    from sources.reader import Place
+
+    from .checkpoints import Checkpoints, Complete
+    from .starting import Start
+
+NUMBER = 1
+
+
+def bootstrap(
+    repository: Repository,
+    plan: Plan,
+    start: Start,
+    checkpoints: Checkpoints,
+    stores: Sequence[OnlineStore],
+    workers: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Complete:
+    """Replay the archive into the first checkpoint and the stores; returns the checkpoint, which counts then."""
+    logs = {source.name: log_of(repository, source.name) for source in plan.sources}
+    run = Run(plan, logs, t.STEPS, options=Options(workers=workers))
+    run.facts.keep_last = True
+    frozen: dict[int, list[dict[str, Any]]] = {}
+
+    def keep(slice_: int, shard: int, keys: list[KeyRollup]) -> None:
+        if slice_ == len(run.course.slices) - 1:
+            frozen[shard] = [key.state.freeze() for key in keys]
+
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(run, progress, ended), daemon=True)
+    if progress is not None:
+        watcher.start()
+    try:
+        run.execute(run.flow([("stores", lambda _: NewestStep(plan, stores))], checkpoint=keep))
+    finally:
+        ended.set()
+    for store in stores:
+        store.flush()
+    sequence = {"clock": _clock(run, plan, start).freeze(), "held": []}
+    shards: dict[int, tuple[str | None, list[str]]] = {}
+    for shard in range(SHARDS):
+        name = f"base-{NUMBER:012d}-{shard:02d}"
+        checkpoints.write(name, packed({"sequence": sequence, "keys": frozen.pop(shard)}))
+        checkpoints.note(NUMBER, "shard", shard, [name, []])
+        shards[shard] = (name, [])
+    identities = [entry for name, unique in run.facts.unique.items() for entry in entries_of(name, unique)]
+    checkpoints.note_part(NUMBER, 0, _places(run, start), [checkpoints.write_identities(NUMBER, 0, identities)] if identities else [])
+    complete = checkpoints.complete(NUMBER, 1, SHARDS)
+    if complete is None:
+        raise RuntimeError("a checkpoint that was just written is not there")
+    return complete
+
+
+def _watch(run: Run, progress: Callable[[int, int], None], ended: threading.Event) -> None:
+    while not ended.wait(0.1):
+        progress(run.progress.rows, run.course.rows)
+    progress(run.progress.rows, run.course.rows)
+
+
+def _ends(run: Run) -> dict[tuple[str, int], tuple[int, int]]:
+    """By partition the arrival of its last row and the newest event time that was accepted."""
+    found: dict[tuple[str, int], tuple[int, int]] = {}
+    for slice_ in run.course.slices:
+        for part in slice_.parts:
+            name = run.course.partitions[part.ordinal]
+            newest = newest_after(run.plan.source(part.source), run.logs[part.source], part.group, part.newest_us)
+            if name not in found or part.group.max_arrival_us >= found[name][0]:
+                found[name] = part.group.max_arrival_us, max(newest, found.get(name, (0, MIN64))[1])
+    return found
+
+
+def _places(run: Run, start: Start) -> dict[tuple[str, int], Place]:
+    """Where the readers go on: at the offsets of the start, with what the archive's partitions have seen."""
+    ends = _ends(run)
+    found = {}
+    for name, place in start.places.items():
+        arrival, newest = ends.get(name, (place.arrival_us, place.newest_us))
+        found[name] = replace(place, arrival_us=arrival, newest_us=newest)
+    return found
+
+
+def _clock(run: Run, plan: Plan, start: Start) -> LiveClock:
+    """The clock of a live shard that has seen what the replay has seen."""
+    clock = LiveClock(plan, start.partitions, start.ended)
+    number = {name: i for i, name in enumerate(clock.partitions)}
+    last = run.course.slices[-1].upto_us
+    for name, (arrival, _) in _ends(run).items():
+        clock.upto[number[name]] = max(clock.upto[number[name]], arrival - 1)
+    clock.tick = last
+    for each, walked, members in zip(clock.sets, run.facts.clocks, run.facts.members, strict=True):
+        place = [each.place[number[run.course.partitions[int(m)]]] for m in members]
+        arrays = walked.freeze()
+        for field in ("last", "newest"):
+            column = np.full(len(each.members), MIN64, np.int64)
+            column[place] = arrays[field]
+            arrays[field] = column
+        each.clock.thaw(arrays)
+        each.upto, each.now = last, walked.now
+        refresh = each.clock.refresh_us
+        each.passed = MIN64 if walked.now == MIN64 else walked.now // refresh * refresh
+    return clock

@@ -1,0 +1,184 @@
+"""The checkpoints of a live run: a folder that every process of it reaches.
+
+    base-K-SS        the whole state of shard SS at the end of checkpoint K
+    rows-K-SS        what shard SS took between the checkpoint before and K
+    note-K-…json     one for each reader (its offsets) and shard (its base and the rows since), written when all of it is safe
+    ids-K-PP         the identities that reader PP has seen since the checkpoint before, where a source is `unique`
+    complete-K.json  all notes of K in one; only what has one counts
+
+Promises that a checkpoint counts when every reader and every shard has noted it, that files appear whole, and that what a counted
+checkpoint needs stays until a newer one counts. `FORMAT` changes with any of this, with the hash of entities and with the number of shards.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from headrace.archive import Folder
+from headrace.errors import StorageError
+from sources.reader import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FORMAT = 1
+META = "format.json"
+_FILE = re.compile(r"(?:(base|rows|ids)-(\d{12})-(\d+)|note-(\d{12})-(?:part|shard)-\d+\.json|complete-(\d{12})\.json)")
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A checkpoint that counts: the places of the readers by `source/partition`, the files with the identities that each of them has seen,
+    and for each shard its base and the rows since.
+    """
+
+    number: int
+    places: dict[str, dict[str, int]]
+    identities: list[list[str]]
+    shards: dict[int, tuple[str | None, list[str]]]
+
+    def by_name(self) -> dict[tuple[str, int], Place]:
+        """The places by (source, partition)."""
+        found = {}
+        for name, place in self.places.items():
+            source, _, partition = name.rpartition("/")
+            found[source, int(partition)] = Place(place["offset"], place["arrival_us"], place["newest_us"])
+        return found
+
+
+class Checkpoints:
+    """The folder of one plan: `what` says what is kept in it, and another `what` is refused."""
+
+    def __init__(self, uri: str, options: Mapping[str, Any] | None = None) -> None:
+        self.folder = Folder(uri, options)
+
+    def begin(self, what: Mapping[str, Any]) -> None:
+        """Claim the folder; raises `StorageError` where it holds something that this version cannot read."""
+        self.check(what)
+        if META not in self.folder.names():
+            self.write(META, json.dumps({"format": FORMAT, **what}).encode())
+
+    def check(self, what: Mapping[str, Any]) -> None:
+        """Raises `StorageError` where the folder holds checkpoints of something else."""
+        if META in self.folder.names():
+            found, meta = json.loads(self.read(META)), {"format": FORMAT, **what}
+            if found != meta:
+                text = f"the checkpoints in {self.folder.uri} are of another format or plan ({_difference(found, meta)})"
+                raise StorageError(text, path=self.folder.uri)
+
+    def newest(self) -> Complete | None:
+        """The newest checkpoint that counts; None where there is none."""
+        numbers = sorted(int(found[5]) for name in self.folder.names() if (found := _FILE.fullmatch(name)) and found[5])
+        if not numbers:
+            return None
+        told = json.loads(self.read(f"complete-{numbers[-1]:012d}.json"))
+        return _complete(numbers[-1], told)
+
+    def note(self, number: int, kind: str, index: int, told: Any) -> None:
+        """A reader ("part") or a shard has everything of a checkpoint safe."""
+        self.write(f"note-{number:012d}-{kind}-{index}.json", json.dumps(told).encode())
+
+    def note_part(self, number: int, part: int, places: Mapping[tuple[str, int], Place], identities: Sequence[str]) -> None:
+        """A reader stands there at the end of a checkpoint; the files `identities` hold what it has seen."""
+        told = {
+            f"{source}/{p}": {"offset": place.offset, "arrival_us": place.arrival_us, "newest_us": place.newest_us}
+            for (source, p), place in places.items()
+        }
+        self.note(number, "part", part, {"places": told, "identities": list(identities)})
+
+    def write_identities(self, number: int, part: int, entries: Sequence[Any]) -> str:
+        """Write identities that a reader has seen; the name of their file."""
+        name = f"ids-{number:012d}-{part:02d}"
+        self.write(name, packed(list(entries)))
+        return name
+
+    def complete(self, number: int, parts: int, shards: int) -> Complete | None:
+        """Let a checkpoint count, if all have noted it."""
+        names = set(self.folder.names())
+        kinds = (("part", parts), ("shard", shards))
+        wanted = [f"note-{number:012d}-{kind}-{i}.json" for kind, many in kinds for i in range(many)]
+        if not names.issuperset(wanted):
+            return None
+        notes = [json.loads(self.read(name)) for name in wanted]
+        places: dict[str, dict[str, int]] = {}
+        for note in notes[:parts]:
+            places |= note["places"]
+        told = {
+            "places": places,
+            "identities": [note["identities"] for note in notes[:parts]],
+            "shards": {str(shard): note for shard, note in enumerate(notes[parts:])},
+        }
+        self.write(f"complete-{number:012d}.json", json.dumps(told).encode())
+        return _complete(number, told)
+
+    def tidy(self, newest: Complete | None, *, all_others: bool = False) -> None:
+        """Remove what no checkpoint that counts needs; `all_others` also what was begun behind the newest, when nobody is writing."""
+        needed: set[str | None] = set()
+        if newest is not None:
+            needed |= {f"complete-{newest.number:012d}.json", *(name for names in newest.identities for name in names)}
+            for base, rows in newest.shards.values():
+                needed |= {base, *rows}
+        limit = -1 if newest is None else newest.number
+        for name in self.folder.names():
+            if name in needed or not (found := _FILE.fullmatch(name)):
+                continue
+            number = int(found[2] or found[4] or found[5])
+            if all_others or number <= limit:
+                self.folder.remove(name)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file that is whole or not there; raises `StorageError`."""
+        draft = self.folder.draft(".part")
+        try:
+            with draft.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise StorageError(f"cannot write {self.folder.path(name)}: {error.strerror}", path=self.folder.path(name)) from error
+        self.folder.replace(draft, name)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file."""
+        try:
+            with self.folder.open(name) as file:
+                return bytes(file.read())
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StorageError(f"cannot read {self.folder.path(name)}: {error}", path=self.folder.path(name)) from error
+
+    def clear(self) -> None:
+        """Remove everything."""
+        for name in self.folder.names():
+            self.folder.remove(name)
+
+
+def packed(what: Any) -> bytes:
+    """A state or a share as bytes."""
+    raw = pickle.dumps(what, protocol=5)
+    return len(raw).to_bytes(8, "little") + pa.compress(raw, codec="lz4", asbytes=True)
+
+
+def unpacked(data: bytes) -> Any:
+    """What was packed; raises `StorageError` where the bytes are damaged."""
+    try:
+        return pickle.loads(pa.decompress(data[8:], int.from_bytes(data[:8], "little"), codec="lz4", asbytes=True))
+    except (OSError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        text = f"a checkpoint file is damaged: {error}"
+        raise StorageError(text) from error
+
+
+def _complete(number: int, told: Mapping[str, Any]) -> Complete:
+    shards = {int(shard): (base, rows) for shard, (base, rows) in told["shards"].items()}
+    return Complete(number, told["places"], told["identities"], shards)
+
+
+def _difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} is {found.get(k)!r}, expected {v!r}" for k, v in expected.items() if found.get(k) != v) or "more than expected"

@@ -1,0 +1,107 @@
+"""A run of several processes on this machine: started together, watched, started again from the checkpoint when one dies.
+
+Promises that no process outlives the others; that a stop reaches all of them; and that a run which cannot get further than its start ends
+with the last words of the process that failed.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.errors import HeadraceError
+from replay.cluster import free_port
+
+from .desk import ask_to_stop, clear_stops
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .checkpoints import Checkpoints
+    from .job import RunJob
+    from .starting import Start
+
+LOOK_S = 0.2
+MOST_FAILURES = 3
+"""Starts in a row that came to no new checkpoint, after which the run gives up."""
+
+
+class RunFailed(HeadraceError):
+    """A process of a run ended before its time."""
+
+
+class Cluster:
+    """What a caller may ask of the processes: `desk.stop(reason)`, and the folder of their logs."""
+
+    def __init__(self, checkpoints: Checkpoints, folder: Path) -> None:
+        self.checkpoints, self.folder = checkpoints, folder
+        self.desk = self
+        self.reason = ""
+
+    def stop(self, reason: str) -> None:
+        """Ask all processes to end with a checkpoint."""
+        self.reason = reason
+        ask_to_stop(self.checkpoints, reason)
+
+    @property
+    def last_number(self) -> int:
+        """The newest checkpoint that counts."""
+        complete = self.checkpoints.newest()
+        return 0 if complete is None else complete.number
+
+
+def run_cluster(job: RunJob, checkpoints: Checkpoints, began: Callable[[Start, Any], None] | None) -> None:
+    """Run the processes of a job until they were asked to stop."""
+    with tempfile.TemporaryDirectory(prefix="headrace-run-") as scratch:
+        cluster = Cluster(checkpoints, Path(scratch))
+        if began is not None:
+            began(job.start, cluster)
+        failures = 0
+        while True:
+            failed = _once(job, cluster)
+            if failed is None:
+                return
+            complete = checkpoints.newest()
+            progressed = complete is not None and complete.number > job.first_number
+            failures = 0 if progressed else failures + 1
+            if failures >= MOST_FAILURES:
+                raise failed
+            sys.stderr.write(f"headrace: {failed}; starting again from the checkpoint\n")
+            if complete is not None:
+                job = replace(job, start=replace(job.start, complete=complete, places=complete.by_name()))
+            checkpoints.tidy(complete, all_others=True)
+
+
+def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
+    """Run the processes once; what failed, None after a stop."""
+    if not cluster.reason:
+        clear_stops(cluster.checkpoints)
+    path = cluster.folder / "job.pickle"
+    path.write_bytes(pickle.dumps(job))
+    addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(job.options.processes))
+    running = []
+    for number in range(job.options.processes):
+        with (cluster.folder / f"process-{number}.log").open("wb") as log:
+            command = [sys.executable, "-m", "headrace.running.process", str(path), str(number), addresses]
+            running.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=os.environ.copy()))
+    try:
+        while any(p.poll() is None for p in running):
+            failed = next((i for i, p in enumerate(running) if p.poll() not in {None, 0}), None)
+            if failed is not None:
+                words = (cluster.folder / f"process-{failed}.log").read_text(errors="replace").strip()
+                code = running[failed].returncode
+                return RunFailed(f"process {failed} of the run ended with {code}: {words[-2000:] or 'it said nothing'}", process=failed)
+            time.sleep(LOOK_S)
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+    return None

@@ -1,0 +1,185 @@
+"""Where the parts of a process report: epochs, checkpoints that become whole, the stop.
+
+Promises that all parts of a cluster end with the same epoch, which is a checkpoint; that a checkpoint counts as soon as all have noted it,
+and that what it replaces is removed then. The first part's process decides both.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from headrace.errors import StorageError
+from headrace.running.checkpoints import unpacked
+from operators.shard import SHARDS
+from sources.identities import remembered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from headrace.running.checkpoints import Checkpoints, Complete
+    from headrace.running.watch import Watch
+    from sources.identities import Entry
+    from sources.reader import Place, Ready
+
+STOP, STOP_AT = "stop-request.json", "stop-at.json"
+POLL_S = 0.5
+PART_S = 0.05
+MOST_IDENTITY_FILES = 30
+
+
+class RunDesk:
+    """The desk of one process of a run with `parts` workers in all."""
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        watch: Watch,
+        parts: int,
+        first_number: int,
+        every: int,
+        stop_epochs: int,
+        counted: Callable[[Complete], None] | None = None,
+    ) -> None:
+        """Every `every`-th epoch is a checkpoint; a stop takes effect `stop_epochs` after it was asked for; `counted` is told of
+        checkpoints that count, in the process of the first part.
+        """
+        self.checkpoints, self.watch, self.parts = checkpoints, watch, parts
+        self.first_number, self.every, self.stop_epochs = first_number, every, stop_epochs
+        self.counted = counted
+        self.identity_files: dict[int, list[str]] = {}
+        self.lateness_us: dict[str, int] = {}
+        self._identities: dict[int, list[Entry]] = {}
+        self.epochs: dict[int, int] = {}
+        self.on_caught_up: Callable[[], None] | None = None
+        self.stop_at: int | None = None
+        self.reason = ""
+        self.lead = False
+        self._polled = 0.0
+        self._noted: list[tuple[int, float]] = []
+        self._ended = threading.Event()
+        self._completer: threading.Thread | None = None
+
+    # the parts
+
+    def epoch(self, part: int) -> int | None:
+        """A new epoch of a part begins."""
+        now = self.epochs[part] = self.epochs.get(part, 0) + 1
+        if part == 0 and not self.lead:
+            self.lead = True
+            self._completer = threading.Thread(target=self._complete, name="headrace-checkpoints", daemon=True)
+            self._completer.start()
+        self._look(part, now)
+        return self.first_number + now if now % self.every == 0 or now == self.stop_at else None
+
+    def ends(self, part: int) -> bool:
+        """Whether the epoch that has just ended is the part's last."""
+        return self.stop_at is not None and self.epochs[part] >= self.stop_at
+
+    def gave(self, ready: Ready) -> None:
+        """A batch goes into the flow."""
+        before = self.watch.caught_up
+        self.watch.gave(ready)
+        if self.watch.caught_up and not before and self.on_caught_up is not None:
+            self.on_caught_up()
+
+    def noted(self, number: int, part: int, places: dict[tuple[str, int], Place], identities: list[Entry]) -> None:
+        """A part has come to the end of a checkpoint, having seen `identities` since the one before."""
+        waiting = self._identities.setdefault(part, [])
+        waiting += identities
+        files = self.identity_files.setdefault(part, [])
+        try:
+            if waiting:
+                files.append(self.checkpoints.write_identities(number, part, waiting))
+                waiting.clear()
+            if len(files) > MOST_IDENTITY_FILES:
+                files[:] = [self._compacted(number, part, files)]
+            self.checkpoints.note_part(number, part, places, files)
+        except StorageError as error:
+            self.watch.trouble = str(error)
+            return
+        if part == 0:
+            self._noted.append((number, time.monotonic()))
+
+    def _compacted(self, number: int, part: int, files: Sequence[str]) -> str:
+        """One file of identities in place of many."""
+        entries = [entry for name in files for entry in unpacked(self.checkpoints.read(name))]
+        return self.checkpoints.write_identities(number, part, remembered(entries, self.lateness_us))
+
+    # the stop
+
+    def stop(self, reason: str) -> None:
+        """Ask the whole run to end with a checkpoint; may be called by a signal handler."""
+        self.reason = reason
+        if self.parts > 1:
+            ask_to_stop(self.checkpoints, reason)
+
+    def _look(self, part: int, now: int) -> None:
+        """Whether somebody has asked for a stop."""
+        if self.stop_at is not None:
+            return
+        if self.parts == 1 and self.reason:
+            self.stop_at = now
+            return
+        if time.monotonic() - self._polled < POLL_S:
+            return
+        self._polled = time.monotonic()
+        names = self.checkpoints.folder.names()
+        if STOP_AT in names:
+            found = json.loads(self.checkpoints.read(STOP_AT))
+            self.stop_at, self.reason = found["epoch"], found["why"]
+        elif STOP in names and part == 0:
+            self.reason = self.reason or json.loads(self.checkpoints.read(STOP))["why"]
+            self.stop_at = now + self.stop_epochs
+            if self.parts > 1:
+                self.checkpoints.write(STOP_AT, json.dumps({"epoch": self.stop_at, "why": self.reason}).encode())
+
+    # checkpoints that become whole
+
+    def _complete(self) -> None:
+        while not self._ended.wait(PART_S):
+            self._completed()
+
+    def _completed(self) -> bool:
+        """Let the newest checkpoint that is whole count; False where one is still awaited."""
+        for number, noted in reversed(list(self._noted)):
+            try:
+                found = self.checkpoints.complete(number, self.parts, SHARDS)
+            except StorageError as error:
+                self.watch.trouble = str(error)
+                return False
+            if found is not None:
+                self.watch.checkpoint = {"number": number, "seconds": time.monotonic() - noted, "at": time.time()}
+                self.checkpoints.tidy(found)
+                if self.counted is not None:
+                    self.counted(found)
+                self._noted = [each for each in self._noted if each[0] > number]
+                break
+        return not self._noted
+
+    def close(self, timeout_s: float = 60.0) -> bool:
+        """Wait until the last checkpoint counts; whether it does."""
+        if not self.lead:
+            return True
+        self._ended.set()
+        if self._completer is not None:
+            self._completer.join()
+        until = time.monotonic() + timeout_s
+        while not self._completed():
+            if time.monotonic() > until:
+                return False
+            time.sleep(PART_S)
+        return True
+
+
+def ask_to_stop(checkpoints: Checkpoints, reason: str) -> None:
+    """Ask the run that keeps its state there to end with a checkpoint."""
+    checkpoints.write(STOP, json.dumps({"why": reason}).encode())
+
+
+def clear_stops(checkpoints: Checkpoints) -> None:
+    """Forget the stop of an earlier run."""
+    for name in (STOP, STOP_AT):
+        checkpoints.folder.remove(name)

@@ -1,0 +1,190 @@
+"""One live run as every process of it sees it, and one process's part of it.
+
+A job pickles; each process builds plan, flow, stores and keeper from it anew, so that nothing but the exchange of the flow passes between
+them. `RunWorker.execute` returns when the run was stopped and its last checkpoint counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from headrace.errors import HeadraceError
+from headrace.plan import build as build_plan
+from operators.kernels import tables as t
+from operators.keys import is_word
+from operators.layout import build_layout
+from operators.live import LiveSequence
+from operators.shard import Sharder
+from sinks.online import open_store
+from sinks.stores import NAME as STORES
+from sinks.stores import StoreStep
+from sources.live import LiveInput
+from sources.reader import Reader
+
+from .checkpoints import unpacked
+from .desk import RunDesk
+from .keeper import FileKeeper
+from .starting import checkpoints_of, kafka_settings, topics_of
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bytewax.dataflow import Dataflow
+
+    from headrace.repository import Repository
+    from operators.layout import Layout
+    from operators.state import KeyState
+    from sources.consumer import Consumer
+
+    from .checkpoints import Complete
+    from .starting import Start
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run can be told that does not change a value: how long an epoch is, how far checkpoints are apart."""
+
+    processes: int = 1
+    epoch_s: float = 0.2
+    checkpoint_s: float = 10.0
+    metrics_port: int | None = None
+
+    @property
+    def every(self) -> int:
+        """Epochs from one checkpoint to the next."""
+        return max(1, round(self.checkpoint_s / self.epoch_s))
+
+
+@dataclass(frozen=True, slots=True)
+class RunJob:
+    """`groups` are names; `first_number` is the checkpoint that the run begins behind."""
+
+    repository: str
+    env: str | None
+    groups: tuple[str, ...]
+    start: Start
+    options: RunOptions
+
+    @property
+    def first_number(self) -> int:
+        """The number behind which this run counts its checkpoints."""
+        return 0 if self.start.complete is None else self.start.complete.number
+
+    def load(self) -> Repository:
+        """The repository, read anew."""
+        from headrace.repository import Repository
+
+        return Repository(self.repository, self.env)
+
+
+class RunWorker:
+    """One process of a run."""
+
+    def __init__(self, job: RunJob, repository: Repository) -> None:
+        self.job, self.repository = job, repository
+        groups = [repository.groups[name] for name in job.groups]
+        self.plan = build_plan(groups)
+        self.layouts = [build_layout(self.plan, key, t.STEPS) for key in range(len(self.plan.keys))]
+        self.checkpoints = checkpoints_of(repository, groups)
+        self.watch = Watch()
+        options = job.options
+        stop_epochs = max(2, round(3.0 / options.epoch_s))
+        self.desk = RunDesk(
+            self.checkpoints, self.watch, options.processes, job.first_number, options.every, stop_epochs, self._counted
+        )
+        self.desk.lateness_us = {source.name: source.lateness_us for source in self.plan.sources}
+        if job.start.complete is not None:
+            # every part knows what all of them have seen
+            files = [name for each in job.start.complete.identities for name in each]
+            self.desk.identity_files = {part: list(files) for part in range(options.processes)}
+        names = repository.config.online.stores
+        self.stores = [open_store(repository.config.store_url(name)) for name in names]
+        exact = [is_word(self.plan.keys[layout.key].types) for layout in self.layouts]
+        sinks = [STORES] if self.stores else []
+        self.keeper = FileKeeper(self.checkpoints, self.layouts, exact, sinks, job.start.complete, self.watch)
+        self.group_id = repository.config.named("+".join(sorted(job.groups)))
+        self.readers: list[Reader] = []
+
+    @property
+    def last_number(self) -> int:
+        """The newest checkpoint that counts."""
+        complete = self.checkpoints.newest()
+        return 0 if complete is None else complete.number
+
+    def flow(self) -> Dataflow:
+        """The dataflow of this run, the one that replays."""
+        from flows.features import build
+
+        start = self.job.start
+        sinks: list[tuple[str, Any]] = []
+        if self.stores:
+            sinks.append((STORES, lambda _: StoreStep(self.plan, self.stores, self.keeper, self.watch)))
+        return build(
+            self.plan,
+            self.layouts,
+            LiveInput(self.job.options.processes, self._reader, self.desk),
+            sinks,
+            sequence=lambda: LiveSequence(self.plan, start.partitions, self.keeper, start.ended),
+            restore=self._state,
+            keeper=self.keeper,
+        )
+
+    def _state(self, shard: int, layout: Layout) -> KeyState | None:
+        return self.keeper.state(shard, layout)
+
+    def _reader(self, part: int) -> Reader:
+        """The reader of a part: the partitions that are its by their number."""
+        from operators.decode import Decoder
+
+        from headrace.archive import Layout as LogLayout
+
+        start, parts = self.job.start, self.job.options.processes
+        topics = topics_of(self.repository, self.plan)
+        sources = {name: self.repository.sources[name] for name in topics}
+        decoders = {name: Decoder(LogLayout.of(source.base), source.format) for name, source in sources.items()}
+        mine = {name: place for i, (name, place) in enumerate(sorted(start.places.items())) if i % parts == part}
+        reader = Reader(
+            self.plan, Sharder(self.plan, self.layouts), decoders, topics, start.partitions, mine,
+            self._consumer, None, start.skip_upto,
+        )  # fmt: skip
+        for files in () if start.complete is None else start.complete.identities:
+            for name in files:
+                reader.identities.take_up(unpacked(self.checkpoints.read(name)))
+        self.readers.append(reader)
+        return reader
+
+    def _consumer(self, starts: Mapping[tuple[str, int], int]) -> Consumer:
+        from sources.consumer import Consumer
+
+        return Consumer(kafka_settings(self.repository), starts, group=self.group_id)
+
+    def _counted(self, complete: Complete) -> None:
+        """Tell Kafka where a checkpoint stands, so that the lag can be watched from outside."""
+        topics = topics_of(self.repository, self.plan)
+        offsets = {(topics[source], p): place.offset for (source, p), place in complete.by_name().items()}
+        for reader in self.readers[:1]:
+            if reader.consumer is not None:
+                reader.consumer.commit(offsets)
+
+    def execute(self, addresses: list[str] | None = None, process: int = 0) -> None:
+        """Run until a stop is asked for; the last checkpoint counts then, or `HeadraceError` says that it does not."""
+        from bytewax._bytewax import cluster_main, run_main
+
+        interval = timedelta(seconds=self.job.options.epoch_s)
+        try:
+            if addresses is None:
+                run_main(self.flow(), epoch_interval=interval)
+            else:
+                cluster_main(self.flow(), addresses, process, epoch_interval=interval, worker_count_per_proc=1)
+            self.keeper.close()
+            if not self.desk.close():
+                reason = self.watch.trouble or self.keeper.trouble or "no reason is known"
+                raise HeadraceError(f"the last checkpoint is not whole: {reason}")
+        finally:
+            for reader in self.readers:
+                reader.stop()
+            for store in self.stores:
+                store.close()

@@ -1,0 +1,27 @@
+"""One process of a run, as `headrace.running.cluster` starts it: `python -m headrace.running.process JOB NUMBER ADDRESSES`."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headrace.running.job import RunWorker
+
+if TYPE_CHECKING:
+    from headrace.running.job import RunJob
+
+
+def take_part(path: Path, number: int, addresses: list[str]) -> None:
+    """Be process `number` of the job in a file, until all are asked to stop."""
+    job: RunJob = pickle.loads(path.read_bytes())
+    worker = RunWorker(job, job.load())
+    signal.signal(signal.SIGTERM, lambda *_: worker.desk.stop("SIGTERM"))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker.execute(addresses, number)
+
+
+if __name__ == "__main__":
+    take_part(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(";"))

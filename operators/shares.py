@@ -1,0 +1,96 @@
+"""What a live reader sends to a shard: the pieces of its rows there, and how far the reader is in the log.
+
+One item for each shard and batch. Promises that several shares of a shard can be merged into one that leaves the same state: the order of
+the rows of a source stays, points stay in their order, the newest word on how far a partition was read holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from operators.messages import Piece, add_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from operators.kernels.tables import Array
+
+
+Points = tuple["Array", "Array", "Array", "Array"]
+
+
+@dataclass(slots=True)
+class Told:
+    """A reader's word to every shard.
+
+    `upto` has for each partition, by its ordinal, the log time up to which all of it was sent. The points (`operators.points`) are four
+    columns: ordinals, arrivals, newest event times, whether one is known.
+    """
+
+    upto: dict[int, int]
+    points: Points
+
+
+@dataclass(slots=True)
+class Share:
+    """One shard's part of a batch. `counts` are told to one shard only; `checkpoint`: the state is to be kept at the end of this epoch, as
+    number `checkpoint`; `caught_up`: the reader, `part`, has reached the end of its log.
+    """
+
+    shard: int
+    part: int = 0
+    pieces: list[Piece] = field(default_factory=list)
+    told: Told | None = None
+    counts: dict[str, int] | None = None
+    checkpoint: int | None = None
+    caught_up: bool = True
+
+
+def merged(shares: Sequence[Share]) -> Share:
+    """One share that stands for several of one shard, in their order; it asks for no checkpoint and counts nothing."""
+    by_kind: dict[tuple[int, int], list[Piece]] = {}
+    upto: dict[int, int] = {}
+    told = []
+    for share in shares:
+        for piece in share.pieces:
+            by_kind.setdefault((piece.key, piece.source), []).append(piece)
+        if share.told is not None:
+            upto |= share.told.upto
+            told.append(share.told.points)
+    pieces = [joined_pieces(found) for _, found in sorted(by_kind.items())]
+    return Share(shares[0].shard, shares[0].part, pieces, Told(upto, joined_points(told)) if told else None)
+
+
+def joined_pieces(pieces: Sequence[Piece]) -> Piece:
+    """One piece of several of one key and source, in their order."""
+    if len(pieces) == 1:
+        return pieces[0]
+    first = pieces[0]
+    columns = [pa.concat_arrays([p.batch.column(n) for p in pieces]) for n in first.batch.schema.names]
+    return Piece(0, first.key, first.source, first.order, pa.RecordBatch.from_arrays(columns, first.batch.schema.names))
+
+
+def joined_points(points: Sequence[Points]) -> Points:
+    """The points of several words in a row, as those of one."""
+    if not points:
+        none = np.zeros(0, np.int64)
+        return none, none, none, np.zeros(0, np.uint8)
+    ordinals, arrivals, newest, known = (np.concatenate(column) for column in zip(*points, strict=True))
+    return ordinals, arrivals, newest, known
+
+
+def rows_of(share: Share) -> int:
+    """How many rows a share has, over all keys."""
+    return sum(piece.batch.num_rows for piece in share.pieces)
+
+
+def counted(shares: Sequence[Share]) -> dict[str, int]:
+    """What the shares count together."""
+    counts: dict[str, int] = {}
+    for share in shares:
+        add_counts(counts, share.counts or {})
+    return counts

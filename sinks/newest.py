@@ -1,0 +1,73 @@
+"""The newest step of every entity, held until the end: what a replay brings into stores before a live run goes on.
+
+Promises one write a group and shard, of what stands at the end; memory is proportional to the entities. Within a shard the later row of an
+entity is the newer one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from bytewax.operators import StatefulBatchLogic
+
+from headrace.arrow import array
+from operators.messages import End, Rows
+from sinks.stores import as_steps, step_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from headrace.plan.model import Plan
+    from sinks.online import OnlineStore, StepTable
+
+HELD_ROWS = 262_144
+
+
+class NewestStep(StatefulBatchLogic[Rows | End, Any, None]):
+    """The step of one shard."""
+
+    def __init__(self, plan: Plan, stores: Sequence[OnlineStore]) -> None:
+        self.tables = [step_table(plan.keys[group.key], group) for group in plan.groups]
+        self.stores = stores
+        self.held: dict[int, list[pa.RecordBatch]] = {}
+        self.rows: dict[int, int] = {}
+
+    def on_batch(self, values: list[Rows | End]) -> tuple[Iterable[Any], bool]:
+        """Hold rows; write what stands behind the last slice."""
+        for value in values:
+            if isinstance(value, Rows):
+                self._hold(value)
+            elif value.last:
+                for group, held in self.held.items():
+                    table = self.tables[group]
+                    for store in self.stores:
+                        store.write(table, newest(table, held))
+                self.held = {}
+        return [], False
+
+    def _hold(self, rows: Rows) -> None:
+        table = self.tables[rows.group]
+        held = self.held.setdefault(rows.group, [])
+        held.append(as_steps(table, rows.batch))
+        self.rows[rows.group] = self.rows.get(rows.group, 0) + rows.batch.num_rows
+        if self.rows[rows.group] >= HELD_ROWS:
+            held[:] = [newest(table, held)]
+            # entities that are many are looked through less often
+            self.rows[rows.group] = min(held[0].num_rows, HELD_ROWS // 2)
+
+    def snapshot(self) -> None:
+        """A replay keeps its own checkpoints."""
+        return
+
+
+def newest(table: StepTable, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """The last row of every entity, in the order of these rows."""
+    whole = pa.Table.from_batches(list(batches)).combine_chunks()
+    names = list(table.keys.names)
+    numbered = whole.select(names).append_column("_number", array(np.arange(whole.num_rows)))
+    last = numbered.group_by(names).aggregate([("_number", "max")]).column("_number_max")
+    order = np.sort(last.to_numpy())
+    columns = [whole.column(name).combine_chunks().take(array(order)) for name in whole.schema.names]
+    return pa.RecordBatch.from_arrays(columns, schema=whole.schema)
