@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from sinks.pool import WriterPool
 
+LEAST_ROWS = 16_384
+"""The rows of a slice are a row group, unless they are fewer: what waits for the next slice takes memory."""
+
 
 def note_path(folder: Path, slice_: int, shard: int) -> Path:
     """Where a shard notes that everything up to a slice is written."""
@@ -57,6 +60,8 @@ class FileStep(StatefulBatchLogic[Rows | End, Any, None]):
             for rows in self.waiting:
                 self._write(rows, value.shard)
             self.waiting = []
+            for file in self.open.values():
+                file.end_group(LEAST_ROWS)
             if value.checkpoint or value.last:
                 self._end(value)
         return [], False

@@ -1,9 +1,9 @@
 """Writes one Parquet file from batches: rows of events, steps, or probes.
 
-It promises bytes that depend on the rows, the schema and the options alone, never on how the batches fell or when they were written; row
-groups of exactly `rows_per_group` rows, the last one shorter; a file that appears whole under its name or not at all. Floats have no
-dictionary and only the columns in `statistics` have statistics: that is where the time goes. Which rows, and in which order, is left to
-the operators.
+It promises bytes that depend on the rows, the schema, the options and the calls of `end_group` alone, never on how the batches fell or when
+they were written; row groups of exactly `rows_per_group` rows, shorter ones only where `end_group` was called and at the end; a file that
+appears whole under its name or not at all. Whole numbers and times are written as differences, floats have no dictionary, and only the
+columns in `statistics` have statistics: that is where the time goes. Which rows, and in which order, is left to the operators.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class ParquetTable:
             self.schema,
             compression=codec,
             use_dictionary=[field.name for field in schema if _is.is_string(field.type) or _is.is_binary(field.type)],
+            column_encoding={field.name: "DELTA_BINARY_PACKED" for field in schema if _is_whole(field.type)} or None,
             write_statistics=[field.name for field in schema if _is.is_timestamp(field.type)] if statistics is None else list(statistics),
         )
 
@@ -90,6 +91,11 @@ class ParquetTable:
         self.rows += batch.num_rows
         while self._pending_rows >= self._rows_per_group:
             self._cut(self._rows_per_group)
+
+    def end_group(self, least: int) -> None:
+        """Hands over what waits as a row group of its own, if it is `least` rows or more; so that nothing waits for long."""
+        if self._pending_rows >= max(1, least):
+            self._cut(self._pending_rows)
 
     def __enter__(self) -> Self:
         return self
@@ -125,10 +131,12 @@ class ParquetTable:
 
     def _cut(self, rows: int) -> None:
         """Hands the next row group over, in one piece."""
-        table = pa.Table.from_batches(self._pending, self.schema)
-        group, rest = table.slice(0, rows), table.slice(rows)
-        self._pending = rest.to_batches()
-        self._pending_rows = rest.num_rows
+        group = pa.Table.from_batches(self._pending, self.schema)
+        self._pending = []
+        self._pending_rows -= rows
+        if self._pending_rows:
+            self._pending = group.slice(rows).to_batches()
+            group = group.slice(0, rows)
         self._do(lambda: self._encode(group))
 
     def _do(self, task: Any) -> None:
@@ -147,3 +155,8 @@ class ParquetTable:
         size = self._path.stat().st_size
         self._folder.replace(self._path, self.name)
         self._written = Written(self.name, self.rows, size)
+
+
+def _is_whole(type_: pa.DataType) -> bool:
+    """Whether Parquet holds the type as a whole number of 32 or 64 bits."""
+    return bool(_is.is_integer(type_) or _is.is_timestamp(type_) or _is.is_date(type_) or _is.is_time(type_))
