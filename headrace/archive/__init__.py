@@ -4,26 +4,33 @@
 notebook holds. It relies on pyarrow and, for anything but a local folder, fsspec. What a log means (clock, late events) is the flow's.
 """
 
+from headrace.archive.ends import End, archived_ends, archived_offsets, last_loaded_arrival
 from headrace.archive.events import events_log
+from headrace.archive.files import LogFile, RowGroup
 from headrace.archive.folder import Folder
 from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, Layout
 from headrace.archive.load import Loaded, load
-from headrace.archive.log import FileLog, Log, MemoryLog, RowGroup
+from headrace.archive.log import FileLog, Log, MemoryLog
 from headrace.archive.write import LogWriter, write
 
 __all__ = [
     "ARRIVAL",
     "OFFSET",
     "PARTITION",
+    "End",
     "FileLog",
     "Folder",
     "Layout",
     "Loaded",
     "Log",
+    "LogFile",
     "LogWriter",
     "MemoryLog",
     "RowGroup",
+    "archived_ends",
+    "archived_offsets",
     "events_log",
+    "last_loaded_arrival",
     "load",
     "write",
 ]

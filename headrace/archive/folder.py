@@ -53,6 +53,35 @@ class Folder:
         """The names of the folders in it, sorted."""
         return self._entries("directory")
 
+    def tree(self) -> list[str]:
+        """The names of the files in it and in all folders below, relative and sorted; hidden files and folders left out."""
+        if self.local:
+            found = []
+            for folder, folders, names in os.walk(self.uri):
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                found += [os.path.relpath(Path(folder, name), self.uri) for name in names]
+        else:
+            fs, root = self._fs()
+            fs.invalidate_cache(root)
+            try:
+                found = [name.removeprefix(f"{root}/") for name in fs.find(root)]
+            except FileNotFoundError:
+                found = []
+        return sorted(name for name in found if not any(part.startswith(".") for part in name.split("/")))
+
+    def content(self, name: str) -> bytes | None:
+        """The bytes of a small file; None where it is not there."""
+        try:
+            if self.local:
+                return (Path(self.uri) / name).read_bytes()
+            fs, root = self._fs()
+            read: bytes = fs.cat_file(f"{root}/{name}")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"cannot read {self.path(name)}: {error}", path=self.path(name)) from error
+        return read
+
     def open(self, name: str) -> pa.NativeFile:
         """The file for reading at random places; several may be open at once, from several threads."""
         if self.local:
@@ -89,14 +118,17 @@ class Folder:
         finally:
             written.unlink(missing_ok=True)
 
-    def publish(self, written: Path, name: str) -> bool:
-        """Gives the finished local file `written` its name here, and removes it; False where the name exists already."""
+    def publish(self, written: Path, name: str, *, keep: bool = False) -> bool:
+        """Gives the finished local file `written` its name here, and removes it unless `keep`; False where the name exists already."""
         try:
             if self.local:
                 target = Path(self.uri) / name
                 _sync(written)
+                new = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
+                target.parent.mkdir(parents=True, exist_ok=True)
                 os.link(written, target)
-                _sync(target.parent)
+                for folder in (target.parent, *(folder.parent for folder in new)):
+                    _sync(folder)
             else:
                 fs, root = self._fs()
                 fs.put_file(str(written), f"{root}/{name}", mode="create")
@@ -107,8 +139,22 @@ class Folder:
                 return False
             raise StorageError(f"cannot write {self.path(name)}: {error}", path=self.path(name)) from error
         finally:
-            written.unlink(missing_ok=True)
+            if not keep:
+                written.unlink(missing_ok=True)
         return True
+
+    def remove(self, name: str) -> None:
+        """Removes a file; one that is not there is no error."""
+        try:
+            if self.local:
+                (Path(self.uri) / name).unlink(missing_ok=True)
+            else:
+                fs, root = self._fs()
+                fs.rm_file(f"{root}/{name}")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(f"cannot remove {self.path(name)}: {error}", path=self.path(name)) from error
 
     def _entries(self, kind: str) -> list[str]:
         if self.local:

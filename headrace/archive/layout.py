@@ -1,8 +1,9 @@
 """How the rows of a source lie in its log: columns, names of files, keys of the footer.
 
 A log's columns are those of the source's schema, then `_partition` int32, `_offset` int64 and `_arrival` timestamp[us, UTC]. A file holds
-consecutive places of one partition and is called `<partition>-<first offset>.parquet`, so that names sort by place. It promises that
-`file_name` and `place_of` are inverse; `VERSION` changes when a reader of today could not read tomorrow's files.
+consecutive places of one partition and is called `<partition>-<first offset>.parquet`, so that names sort by place. What was loaded lies in
+the source's folder itself; what was archived from a topic in `date=YYYY-MM-DD/hour=HH` below it, the hour in which its rows arrived. It
+promises that `file_name` and `place_of` are inverse; `VERSION` changes when a reader of today could not read tomorrow's files.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from headrace.errors import InvalidName
@@ -30,7 +32,11 @@ PLACE_FIELDS = (
 VERSION = "1"
 ROWS_PER_GROUP = 131_072
 GROUPS_PER_FILE = 32
-_NAME = re.compile(r"(\d{5,})-(\d{20})\.parquet")
+DEAD = "_dead"
+"""The folder of a source's dead letters."""
+DAY_US, HOUR_US = 86_400_000_000, 3_600_000_000
+_NAME = re.compile(r"(?:.*/)?(\d{5,})-(\d{20})\.parquet")
+_DAY = re.compile(r"date=(-?\d{4,}-\d{2}-\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +93,32 @@ def place_of(name: str) -> tuple[int, int] | None:
     """
     found = _NAME.fullmatch(name)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def hour_folder(arrival_us: int) -> str:
+    """The folder, in that of the source, of rows that arrived in this hour.
+
+    >>> hour_folder(1_709_362_800_000_000)
+    'date=2024-03-02/hour=07'
+    """
+    day, _, hour = str(np.datetime64(arrival_us, "us").astype("datetime64[h]")).partition("T")
+    return f"date={day}/hour={hour}"
+
+
+def day_folder(arrival_us: int) -> str:
+    """The folder of the day of this arrival.
+
+    >>> day_folder(1_709_362_800_000_000)
+    'date=2024-03-02'
+    """
+    return hour_folder(arrival_us).partition("/")[0]
+
+
+def day_end_us(folder: str) -> int | None:
+    """The instant at which the day of a folder ends, None for a folder that is no day's.
+
+    >>> day_end_us("date=2024-03-01"), day_end_us("_dead")
+    (1709337600000000, None)
+    """
+    found = _DAY.fullmatch(folder)
+    return int(np.datetime64(found[1], "us").astype(np.int64)) + DAY_US if found else None

@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from headrace.archive.dead import DeadLetters
 from headrace.archive.folder import Folder
-from headrace.archive.layout import ARRIVAL, OFFSET, TIMESTAMP, Layout
-from headrace.archive.log import FileLog, LogFile
+from headrace.archive.layout import ARRIVAL, DEAD, OFFSET, TIMESTAMP, Layout
+from headrace.archive.log import FileLog
 from headrace.archive.order import ArrivalSort
 from headrace.archive.parts import DeadRow, Part, Wanted
 from headrace.archive.read import open_file, read_parts
@@ -31,9 +31,8 @@ from headrace.errors import DataError, StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from headrace.archive.files import LogFile
     from headrace.source import Source
-
-DEAD = "dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,8 @@ def load(
         progress: called with a file's name and the rows read of it so far.
 
     Raises `DataError` for a file that is not there or not what its name says, `UnknownColumn` and `TypeMismatch` where a file does not
-    go with the source at all; nothing has been written then. `StorageError` where another writer adds to the same partition.
+    go with the source at all; nothing has been written then. `StorageError` where another writer adds to the same partition, or where
+    messages of the source's topic are in the log already: history is loaded before them.
     """
     layout = source if isinstance(source, Layout) else Layout.of(source)
     folder = archive if isinstance(archive, Folder) else Folder(archive)
@@ -110,6 +110,9 @@ def load(
         raise StorageError(text, source=layout.name)
     if not fresh:
         return Loaded(layout.name, 0, 0, 0, (), tuple(ignored), None)
+    if any(not file.loaded for file in standing):
+        text = f"the log of '{layout.name}' holds messages of its topic, and files are loaded before these"
+        raise StorageError(f"{text}: produce the rows to the topic instead", source=layout.name)
     end = _end([file for file in standing if file not in begun], partition)
     written = frozenset(file.name for file in begun)
     return _Load(layout, folder, partition, load_id, end, arrival, compression, progress).run(fresh, tuple(ignored), written)

@@ -1,23 +1,25 @@
 """A log of one source, listed and read by row group: `FileLog` over an archive, `MemoryLog` over tables.
 
-It promises that `row_groups()` costs one footer a file, once, since files never change; that groups come ordered by partition and
-place; that `read` returns one batch of exactly the asked columns, in that order. Both may be used from several threads. The order
-between partitions, and what is late, are left to the flow.
+It promises that `row_groups()` costs at most one footer a file, once, since files never change, and none for the files of a day that has a
+manifest; that groups come ordered by partition and place, in a partition what was loaded before what came from the topic; that `read`
+returns one batch of exactly the asked columns, in that order. Both may be used from several threads. The order between partitions, and what
+is late, are left to the flow.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
+from headrace.archive.days import Days
+from headrace.archive.files import LogFile, RowGroup
 from headrace.archive.folder import Folder
 from headrace.archive.formats import pq
-from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, ROWS_PER_GROUP, VERSION, Layout, place_of
+from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, ROWS_PER_GROUP, Layout
 from headrace.arrow import Column, array, combined, nulls, pc
 from headrace.errors import StorageError, UnknownColumn
 from headrace.types import type_name
@@ -25,25 +27,6 @@ from headrace.types import type_name
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-
-
-@dataclass(frozen=True, slots=True)
-class RowGroup:
-    """One row group: consecutive places of one partition, at most `ROWS_PER_GROUP` rows in what we write.
-
-    Arrivals never decrease from one group of a partition to the next. The event times are None where all are null. Bounds are included,
-    in microseconds.
-    """
-
-    path: str
-    index: int
-    partition: int
-    rows: int
-    first_offset: int
-    min_arrival_us: int
-    max_arrival_us: int
-    min_time_us: int | None
-    max_time_us: int | None
 
 
 class Log(Protocol):
@@ -69,25 +52,6 @@ class Log(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LogFile:
-    """One file of an archive, by its footer. `dense`: offsets have no holes; `arrival_is_time`: in every row."""
-
-    name: str
-    partition: int
-    first_offset: int
-    last_offset: int
-    dense: bool
-    arrival_is_time: bool
-    metadata: Any
-    facts: dict[str, str]
-
-    @property
-    def last_arrival_us(self) -> int:
-        """The arrival of its last row."""
-        return int(self.facts["last_arrival_us"])
-
-
 class FileLog:
     """The archive of one source: the Parquet files in `<archive>/<source>`.
 
@@ -98,7 +62,9 @@ class FileLog:
         self.name = layout.name
         self.layout = layout
         self.folder = (uri if isinstance(uri, Folder) else Folder(uri)).child(layout.name)
+        self.days = Days(self.folder)
         self._files: dict[str, LogFile] = {}
+        self._footers: dict[str, Any] = {}
         self._groups: dict[str, list[RowGroup]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -111,18 +77,11 @@ class FileLog:
         return self.layout.log_schema
 
     def files(self) -> list[LogFile]:
-        """The files, by partition and first offset; raises where two hold the same offsets."""
-        names = [name for name in self.folder.names() if place_of(name)]
-        new = [name for name in names if name not in self._files]
-        if len(new) > 1:
-            with ThreadPoolExecutor(min(16, len(new))) as pool:
-                found = list(pool.map(self._footer, new))
-        else:
-            found = [self._footer(name) for name in new]
-        self._files.update({file.name: file for file in found})
-        files = sorted((self._files[name] for name in names), key=lambda file: (file.partition, file.first_offset))
+        """The files, by partition, those of loads first, and first offset; raises where two hold the same offsets."""
+        files = sorted(self.days.files(), key=lambda file: file.place)
+        self._files.update({file.name: file for file in files})
         for one, two in pairwise(files):
-            if one.partition == two.partition and two.first_offset <= one.last_offset:
+            if one.place[:2] == two.place[:2] and two.first_offset <= one.last_offset:
                 text = f"{self.folder.path(two.name)} starts at offset {two.first_offset}, and {one.name} ends at {one.last_offset} already"
                 raise StorageError(text, path=self.folder.path(two.name))
         return files
@@ -132,15 +91,16 @@ class FileLog:
         found: list[RowGroup] = []
         for file in self.files():
             if file.name not in self._groups:
-                self._groups[file.name] = [self._with_times(group, file) for group in _row_groups(file, self.layout.time)]
+                self._groups[file.name] = [self._with_times(group, file) for group in file.groups]
             found += self._groups[file.name]
         return found
 
     def read(self, group: RowGroup, columns: Sequence[str] | None = None) -> pa.RecordBatch:
         """These columns of a group, all of them where none are named."""
         if group.path not in self._files:
-            self._files[group.path] = self._footer(group.path)
+            self._files[group.path] = LogFile.of_footer(self.folder, group.path)
         file = self._files[group.path]
+        metadata = self._metadata(file)
         wanted = list(columns) if columns is not None else self.schema.names
         _known(wanted, self.schema, self.name)
         # what the footer tells is not read: most logs have dense offsets, loaded ones arrive at their event time
@@ -149,18 +109,24 @@ class FileLog:
             derived.add(OFFSET)
         if file.arrival_is_time:
             derived.add(ARRIVAL)
-        stored = set(file.metadata.schema.to_arrow_schema().names)
+        stored = set(metadata.schema.to_arrow_schema().names)
         needed = {name for name in wanted if name not in derived} & stored
         if file.arrival_is_time and ARRIVAL in wanted:
             needed.add(file.facts["time"])
         try:
             with self.folder.open(file.name) as opened:
-                parquet = pq.ParquetFile(opened, metadata=file.metadata)
+                parquet = pq.ParquetFile(opened, metadata=metadata)
                 table = parquet.read_row_group(group.index, columns=sorted(needed), use_threads=False)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(f"cannot read {self.folder.path(file.name)}: {error}", path=self.folder.path(file.name)) from error
         arrays = [self._column(name, file, group, table, stored, derived) for name in wanted]
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([self.schema.field(name) for name in wanted]))
+
+    def check(self, file: LogFile) -> None:
+        """Raises `StorageError` where a column of the file cannot be read as the source declares it."""
+        for field in self._metadata(file).schema.to_arrow_schema():
+            if field.name in self.schema.names:
+                self._fits(field.name, field.type, file)
 
     def _with_times(self, group: RowGroup, file: LogFile) -> RowGroup:
         """With the bounds of its event times, which have statistics only where the column was the event time when the file was written."""
@@ -182,38 +148,23 @@ class FileLog:
         column = combined(table.column(name))
         if column.type == type_:
             return column
-        if not _widens(column.type, type_):
-            path = self.folder.path(file.name)
-            text = f"column '{name}' is {type_name(column.type)} in {path} and {type_name(type_)} in source '{self.name}'"
-            raise StorageError(f"{text}: the log keeps the type that it was written with", column=name, path=path)
+        self._fits(name, column.type, file)
         return column.cast(type_, safe=False)
 
-    def _footer(self, name: str) -> LogFile:
-        path = self.folder.path(name)
-        try:
-            with self.folder.open(name) as opened:
-                metadata = pq.read_metadata(opened)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise StorageError(f"{path} is not a readable Parquet file: {error}", path=path) from error
-        facts = {
-            key.decode().removeprefix("headrace."): value.decode()
-            for key, value in (metadata.metadata or {}).items()
-            if key.startswith(b"headrace.")
-        }
-        if facts.get("version") != VERSION:
-            found = f"version {facts['version']}" if "version" in facts else "no version"
-            raise StorageError(f"{path} was not written by this release of headrace: found {found}, reads version {VERSION}", path=path)
-        first, last = int(facts["first_offset"]), int(facts["last_offset"])
-        return LogFile(
-            name=name,
-            partition=int(facts["partition"]),
-            first_offset=first,
-            last_offset=last,
-            dense=last - first + 1 == metadata.num_rows,
-            arrival_is_time=facts["arrival"] == "time",
-            metadata=metadata,
-            facts=facts,
-        )
+    def _fits(self, name: str, stored: pa.DataType, file: LogFile) -> None:
+        type_ = self.schema.field(name).type
+        if stored != type_ and not _widens(stored, type_):
+            path = self.folder.path(file.name)
+            text = f"column '{name}' is {type_name(stored)} in {path} and {type_name(type_)} in source '{self.name}'"
+            raise StorageError(f"{text}: the log keeps the type that it was written with", column=name, path=path)
+
+    def _metadata(self, file: LogFile) -> Any:
+        """The footer of a file, read where a manifest stood for it until now."""
+        if file.metadata is not None:
+            return file.metadata
+        if file.name not in self._footers:
+            self._footers[file.name] = LogFile.of_footer(self.folder, file.name).metadata
+        return self._footers[file.name]
 
 
 class MemoryLog:
@@ -261,31 +212,6 @@ def _widens(stored: pa.DataType, declared: pa.DataType) -> bool:
     if is_.is_floating(declared):
         return is_.is_integer(stored) or is_.is_floating(stored)
     return bool(is_.is_integer(declared) and is_.is_integer(stored) and declared.bit_width >= stored.bit_width)
-
-
-def _row_groups(file: LogFile, time: str) -> list[RowGroup]:
-    metadata: Any = file.metadata
-    at = {metadata.schema.column(i).path: i for i in range(metadata.num_columns)}
-    found = []
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        arrival, offset = group.column(at[ARRIVAL]).statistics, group.column(at[OFFSET]).statistics
-        times = group.column(at[time]).statistics if time in at else None
-        known = bool(times is not None and times.has_min_max)
-        found.append(
-            RowGroup(
-                path=file.name,
-                index=index,
-                partition=file.partition,
-                rows=group.num_rows,
-                first_offset=int(offset.min),
-                min_arrival_us=arrival.min_raw,
-                max_arrival_us=arrival.max_raw,
-                min_time_us=int(times.min_raw) if times is not None and known else None,
-                max_time_us=int(times.max_raw) if times is not None and known else None,
-            )
-        )
-    return found
 
 
 def _memory_group(batch: pa.RecordBatch, time: str, partition: int, index: int) -> RowGroup:

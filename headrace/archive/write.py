@@ -68,7 +68,7 @@ class LogWriter:
         self._written = written
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
-        self._open: _OpenFile | None = None
+        self._open: OpenFile | None = None
         self._last: tuple[int, int] | None = None
 
     def append(self, batch: pa.RecordBatch) -> None:
@@ -120,7 +120,7 @@ class LogWriter:
         self._pending = rest.to_batches() if rest.num_rows else []
         self._pending_rows = rest.num_rows
         if self._open is None:
-            self._open = _OpenFile(self.folder.draft(".parquet"), self.layout, self._compression)
+            self._open = OpenFile(self.folder.draft(".parquet"), self.layout, self._compression)
         self._open.write(group)
 
     def _finish(self, *, last: bool) -> None:
@@ -135,12 +135,17 @@ class LogWriter:
         self.names.append(name)
 
 
-class _OpenFile:
-    """One file while it is written, under a name of its own."""
+class OpenFile:
+    """One file while it is written, under a name of its own: `write` row groups, then `finish` or `drop`.
+
+    A table has the columns of the log, in the order of their place. `finish` brings the file to its end, with facts for the footer that go
+    before those that it knows by itself.
+    """
 
     def __init__(self, path: Path, layout: Layout, compression: str) -> None:
         self.path = path
         self.groups = 0
+        self.rows = 0
         self.first_offset = 0
         self._layout = layout
         self._last_offset = 0
@@ -158,6 +163,7 @@ class _OpenFile:
         )
 
     def write(self, group: pa.Table) -> None:
+        """Add a row group."""
         offsets, arrivals = group.column(OFFSET), group.column(ARRIVAL).cast(pa.int64())
         if not self.groups:
             self.first_offset = offsets[0].as_py()
@@ -169,8 +175,10 @@ class _OpenFile:
             self._arrival_is_time = times.null_count == 0 and bool(pc.all(pc.equal(times.cast(pa.int64()), arrivals)).as_py())
         self._writer.write_table(group, row_group_size=group.num_rows)
         self.groups += 1
+        self.rows += group.num_rows
 
     def finish(self, partition: int, facts: dict[str, str]) -> Path:
+        """End the file; its path."""
         known = {
             "version": VERSION,
             "source": self._layout.name,
@@ -187,6 +195,7 @@ class _OpenFile:
         return self.path
 
     def drop(self) -> None:
+        """End and remove it."""
         self._writer.close()
         self.path.unlink(missing_ok=True)
 
