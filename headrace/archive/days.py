@@ -44,7 +44,7 @@ class Days:
         """All files that are there now, in no order."""
         names = [name for name in self.folder.names() if place_of(name)]
         found: list[LogFile] = []
-        for manifest, there in _each(self._day, self.names()):
+        for manifest, there in each(self._day, self.names()):
             found += manifest or ()
             names += there
         return found + self._read(names)
@@ -111,11 +111,11 @@ class Days:
 
     def _read(self, names: Sequence[str]) -> list[LogFile]:
         new = [name for name in names if name not in self._files]
-        self._files.update({file.name: file for file in _each(lambda name: LogFile.of_footer(self.folder, name), new)})
+        self._files.update({file.name: file for file in each(lambda name: LogFile.of_footer(self.folder, name), new)})
         return [self._files[name] for name in names]
 
 
-def _each(work: Callable[[A], B], things: Sequence[A]) -> list[B]:
+def each(work: Callable[[A], B], things: Sequence[A]) -> list[B]:
     """The results in order, worked out in threads: most of it is waiting for a store."""
     if len(things) < 2:
         return [work(thing) for thing in things]

@@ -1,0 +1,297 @@
+"""`archive`: a topic into its log, exactly once; what `headrace archive` calls.
+
+It promises that every message of the topic from the log's end on is in the log or among the dead letters, once, wherever the process dies;
+that what Kafka has dropped before it was archived is told with its offsets and refused unless it is accepted; that messages which arrived
+up to the last loaded row are left out: they are among what was loaded. It relies on the log to say where it ends: nothing else is kept.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from headrace.archive import FileLog, Layout, archived_ends, last_loaded_arrival
+from headrace.archive.append import Appender, Rolling
+from headrace.archive.closing import Closing
+from headrace.archive.drafts import Drafts
+from headrace.archive.letters import LetterBox
+from headrace.archive.retention import remove_before
+from headrace.errors import HeadraceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from headrace.archive import End
+    from headrace.repository import Repository
+    from headrace.source import Source
+    from operators.intake import Chunk, Skipped
+    from sources.topic import TopicReader
+
+TIDY_S = 10.0
+RETAIN_S = 3_600.0
+
+
+class ArchiveGap(HeadraceError):
+    """Kafka does not have what follows in the log; its fact `gaps` has (partition, first missing offset, first that is there)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What an archive run did.
+
+    `messages` were read; `rows` of them are in the log now, `dead` have a letter (some of them are rows too), `tombstones` had no value,
+    `skipped` were in the log by a load. `files` were published, `removed` were too old. `ended`: it was read to the end that the topic had
+    at the start; else it was stopped.
+    """
+
+    source: str
+    topic: str
+    messages: int
+    rows: int
+    dead: int
+    tombstones: int
+    skipped: int
+    files: int
+    removed: int
+    seconds: float
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a run is: what was read, what is published, how many messages wait in Kafka, and why nothing comes if it does not."""
+
+    messages: int
+    rows: int
+    dead: int
+    files: int
+    lag: int
+    seconds: float
+    trouble: str | None
+
+
+def archive(
+    repository: Repository,
+    source: str,
+    *,
+    once: bool = False,
+    rolling: Rolling | None = None,
+    retain: timedelta | None = None,
+    accept_gap: bool = False,
+    compression: str = "zstd",
+    stop: threading.Event | None = None,
+    began: Callable[[Callable[[], Status]], None] | None = None,
+) -> Archived:
+    """Archive the topic of a source until it is stopped, by SIGTERM, SIGINT or `stop`; what was read is published then.
+
+    Args:
+        repository: where the source, the archive and Kafka are.
+        source: its name.
+        once: end when each partition was read to the end that it had at the start.
+        rolling: when a file ends.
+        retain: how long rows are kept, by their arrival; None for ever.
+        accept_gap: go on behind offsets that Kafka has dropped.
+        compression: zstd, lz4, snappy or none.
+        stop: ends the run when it is set; looked at every few milliseconds.
+        began: called once, with what tells how far the run is; that may be called by any thread.
+
+    Raises `ArchiveGap`, `sources.consumer.TopicMissing` and `TopicError`, and `StorageError` where the archive cannot be written, is
+    written by another process, or holds files that do not go with the source.
+    """
+    run = ArchiveRun(repository, repository.sources[source].base, once, rolling or Rolling(), retain, accept_gap, compression, stop)
+    if began is not None:
+        began(run.status)
+    return run.execute()
+
+
+class ArchiveRun:
+    """One run: where it starts, what its steps share, how it ends."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        source: Source,
+        once: bool,
+        rolling: Rolling,
+        retain: timedelta | None,
+        accept_gap: bool,
+        compression: str,
+        stop: threading.Event | None,
+    ) -> None:
+        from headrace.running.starting import kafka_settings
+        from headrace.showing import archive_of
+        from operators.intake import Skipped
+        from sources.topic import TopicReader
+        from sources.topics import watermarks
+
+        self.repository, self.source, self.rolling, self.retain, self.compression = repository, source, rolling, retain, compression
+        self.stop = stop or threading.Event()
+        self.log = FileLog(archive_of(repository), Layout.of(source))
+        self.box = LetterBox(self.log.folder)
+        self.ends: dict[int, End] = archived_ends(self.log)
+        self._check_files()
+        settings = kafka_settings(repository)
+        bounds = watermarks(settings, source.topic)
+        starts = self._starts(bounds, accept_gap)
+        until = {partition: high for partition, (_, high) in bounds.items()} if once else None
+        self.reader: TopicReader = TopicReader(settings, source.topic, starts, repository.config.named(f"archive.{source.name}"), until)
+        self.skipped: Skipped = Skipped()
+        self.closing = Closing(self.log)
+        self.appenders: dict[int, Appender] = {}
+        self.messages = self.rows = self.dead = self.tombstones = self.removed = 0
+        self.failure: HeadraceError | None = None
+        self._starts_at = starts
+        self._began_s = time.monotonic()
+        self._tidied_s = self._retained_s = 0.0
+
+    # --- where it starts ----------------------------------------------------------------------------------------------------
+
+    def _check_files(self) -> None:
+        """The newest file of each partition must go with the source: what follows it is read together with it."""
+        for file in {file.partition: file for file in self.log.files()}.values():
+            self.log.check(file)
+
+    def _starts(self, bounds: Mapping[int, tuple[int, int]], accept_gap: bool) -> dict[int, int]:
+        starts, gaps = {}, []
+        for partition, (low, high) in bounds.items():
+            end = self.ends.get(partition)
+            starts[partition] = low if end is None else max(low, end.offset)
+            if end is not None and end.offset > high:
+                text = f"topic '{self.source.topic}' partition {partition} ends before offset {high}, and its log before {end.offset}"
+                raise ArchiveGap(f"{text}: the topic was made anew; give its source another name", gaps=((partition, high, end.offset),))
+            if end is not None and low > end.offset:
+                gaps.append((partition, end.offset, low))
+        if gaps and not accept_gap:
+            told = "; ".join(f"partition {partition}: offsets {first} to {low - 1}" for partition, first, low in gaps)
+            text = f"topic '{self.source.topic}' has dropped what the archive lacks: {told}; --accept-gap goes on without them"
+            raise ArchiveGap(text, gaps=tuple(gaps))
+        return starts
+
+    # --- what its steps ask for ---------------------------------------------------------------------------------------------
+
+    def appender(self, partition: int) -> Appender:
+        """The end of a partition's log; what was never archived begins at the first message that comes."""
+        start = self._starts_at.get(partition) if partition in self.ends else None
+        found = Appender(self.log, self.source.topic, partition, start, self.box, self.rolling, self.compression)
+        self.appenders[partition] = found
+        return found
+
+    def took(self, chunk: Chunk) -> None:
+        """A chunk is in an open file."""
+        self.messages += chunk.messages
+        self.rows += chunk.batch.num_rows
+        self.dead += len(chunk.letters)
+        self.tombstones += chunk.tombstones
+
+    def published(self, appender: Appender, offset: int) -> None:
+        """A file was published."""
+        for day in appender.touched:
+            self.closing.opened(day)
+        appender.touched.clear()
+        self.reader.commit({appender.partition: offset})
+
+    def failed(self, error: HeadraceError) -> None:
+        """The flow will end with this error."""
+        self.failure = error
+
+    def tick(self) -> None:
+        """Look whether it should stop; now and then close days and remove what is too old."""
+        if self.stop.is_set():
+            self.reader.ask_to_stop()
+        now_s = time.monotonic()
+        if now_s - self._tidied_s > TIDY_S:
+            self._tidied_s = now_s
+            self._tidy(now_s)
+
+    def _tidy(self, now_s: float) -> None:
+        if self.retain is not None and now_s - self._retained_s > RETAIN_S:
+            self._retained_s = now_s
+            self.removed += len(remove_before(self.log, int((time.time() - self.retain.total_seconds()) * 1e6)))
+        open_ = {partition: each.pending for partition, each in self.appenders.items()}
+        reached: dict[int, int | None] = {}
+        for partition in self.reader.next:
+            pending, appender = open_.get(partition), self.appenders.get(partition)
+            if pending is not None:
+                reached[partition] = pending.first_arrival_us
+            elif appender is not None:
+                reached[partition] = appender.arrival_us
+            else:
+                end = self.ends.get(partition)
+                reached[partition] = None if end is None else end.arrival_us
+        self.closing.close(reached, self.reader.at_end() and not any(open_.values()), int(time.time() * 1e6))
+
+    # --- the run ------------------------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """How far it is."""
+        files = sum(each.files for each in list(self.appenders.values()))
+        seconds = time.monotonic() - self._began_s
+        return Status(self.messages, self.rows, self.dead, files, self.reader.lag(), seconds, self.reader.trouble)
+
+    def execute(self) -> Archived:
+        """Run the flow to its end."""
+        from bytewax._bytewax import run_main
+
+        from flows.archive import build
+        from operators.decode import Decoder
+        from operators.intake import Intake
+        from sinks.log import LogStep
+        from sources.topic import TopicInput
+
+        skip_upto_us = last_loaded_arrival(self.log)
+        Drafts(self.log.folder).tidy()
+
+        def intake() -> Intake:
+            return Intake(self.source, Decoder(self.log.layout, self.source.format), self.ends, skip_upto_us, self.skipped)
+
+        flow = build(TopicInput(self.reader, self.tick), intake, lambda: LogStep(self))
+        try:
+            with _signals(self.stop):
+                run_main(flow, epoch_interval=timedelta(seconds=10))
+        # Bytewax wraps what a step raises; the error of ours says more
+        except Exception:
+            if self.failure is None:
+                raise
+            raise self.failure from None
+        finally:
+            self.reader.stop()
+            for each in self.appenders.values():
+                each.abandon()
+        self.box.flush()
+        if self.reader.failure is not None:
+            raise self.reader.failure
+        self._retained_s = 0.0
+        self._tidy(RETAIN_S + 1.0)
+        told = self.status()
+        return Archived(
+            source=self.source.name,
+            topic=self.source.topic,
+            messages=self.messages + self.skipped.messages,
+            rows=self.rows,
+            dead=self.dead,
+            tombstones=self.tombstones,
+            skipped=self.skipped.messages,
+            files=told.files,
+            removed=self.removed,
+            seconds=told.seconds,
+            ended=not self.stop.is_set(),
+        )
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """While it is entered, SIGTERM and SIGINT set `stop`; outside the main thread it does nothing."""
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before[number] = signal.signal(number, lambda *_: stop.set())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
