@@ -6,12 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet
 
 pq: Any = pyarrow.parquet
 csv: Any = pyarrow.csv
-json: Any = pyarrow.json
 _pa: Any = pa
 
 

@@ -1,8 +1,8 @@
 """The rows of text files: CSV and JSON lines.
 
 It promises that one bad line costs that line alone: a CSV row with too few or too many fields, a line that is no JSON object, bytes that
-are not UTF-8. An empty CSV field without quotes is null, with quotes an empty text. The fast way is Arrow's readers; a block of JSON lines
-that Arrow refuses is read again line by line. Row numbers count data rows from 0, bad ones and blank lines of JSON included.
+are not UTF-8. An empty CSV field without quotes is null, with quotes an empty text. Row numbers count data rows from 0, bad ones and blank
+lines of JSON included. What a line of JSON means is left to `headrace.archive.objects`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from headrace.archive.convert import misfit_reason
-from headrace.archive.formats import csv, json
+from headrace.archive.formats import csv
+from headrace.archive.objects import Objects
 from headrace.archive.parts import DeadRow, Part, typed
-from headrace.archive.records import column_of
-from headrace.arrow import array
 from headrace.errors import DataError, UnknownColumn
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from headrace.archive.parts import Wanted
 
 BLOCK_BYTES = 8 << 20
-_is = pa.types
 
 
 def separator_of(head: bytes) -> str:
@@ -119,18 +116,18 @@ class _Rejoined:
 def json_parts(path: str, stream: Any, wanted: Wanted) -> Iterator[Part]:
     """The rows of a JSON lines file: one object a line; a field that is missing is null."""
     at = 0
-    first = True
+    objects: Objects | None = None
     for block in _blocks(stream):
         lines = block.split(b"\n")
         if lines and not lines[-1]:
             lines.pop()
-        if first and block.lstrip()[:1] == b"[":
+        if objects is None and block.lstrip()[:1] == b"[":
             text = f"{path} holds a JSON array: expected one object a line; jq -c '.[]' {path} writes it so"
             raise DataError(text, path=path)
-        if first:
+        if objects is None:
             wanted = _present(path, lines, wanted)
-            first = False
-        yield _fast(block, lines, at, wanted) or _slow(lines, at, wanted)
+            objects = Objects(wanted.schema, wanted.units)
+        yield _part(lines, at, wanted, objects)
         at += len(lines)
 
 
@@ -153,7 +150,7 @@ def _present(path: str, lines: list[bytes], wanted: Wanted) -> Wanted:
     for line in lines[:1_000]:
         try:
             record = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if isinstance(record, dict):
             known.update(dict.fromkeys(record))
@@ -163,79 +160,12 @@ def _present(path: str, lines: list[bytes], wanted: Wanted) -> Wanted:
     return wanted.present([*known, *missing], path)
 
 
-def _fast(block: bytes, lines: list[bytes], at: int, wanted: Wanted) -> Part | None:
-    """The block as Arrow reads it, None where it refuses or skips a line."""
-    sample: dict[str, Any] = {}
-    for line in lines[:100]:
-        try:
-            record = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        if not isinstance(record, dict):
-            return None
-        sample |= {name: value for name, value in record.items() if value is not None}
-    if not any(name in sample for name in wanted.schema.names):
-        return None
-    schema = pa.schema([(field.name, _as_read(field.type, sample.get(field.name))) for field in wanted.schema])
-    try:
-        table = json.read_json(
-            pa.BufferReader(block),
-            read_options=json.ReadOptions(block_size=len(block) + 1),
-            parse_options=json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
-        )
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        return None
-    if table.num_rows != len(lines):
-        return None
-    return typed(table.select(wanted.schema.names), np.arange(at, at + len(lines), dtype=np.int64), wanted, [])
-
-
-def _as_read(type_: pa.DataType, sample: Any) -> pa.DataType:
-    """The type in which Arrow's reader keeps what the text says."""
-    if _is.is_timestamp(type_) or _is.is_date(type_) or _is.is_duration(type_):
-        return pa.int64() if isinstance(sample, int) else pa.string()
-    if _is.is_integer(type_):
-        return pa.int64()
-    if _is.is_floating(type_):
-        return pa.float64()
-    if isinstance(type_, pa.StructType):
-        inner = sample if isinstance(sample, dict) else {}
-        fields = [type_.field(i) for i in range(type_.num_fields)]
-        return pa.struct([(field.name, _as_read(field.type, inner.get(field.name))) for field in fields])
-    if isinstance(type_, pa.ListType):
-        return pa.list_(_as_read(type_.value_type, sample[0] if isinstance(sample, list) and sample else None))
-    return pa.string() if _is.is_binary(type_) else type_
-
-
-def _slow(lines: list[bytes], at: int, wanted: Wanted) -> Part:
-    """The block line by line."""
-    records: list[dict[str, Any]] = []
-    numbers: list[int] = []
-    lost: list[DeadRow] = []
-    for row, line in enumerate(lines, start=at):
-        if not line.strip():
-            continue
-        try:
-            record = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            lost.append(DeadRow(row, "not JSON: " + str(error).removeprefix("JSON is malformed: "), None, line.decode("utf-8", "replace")))
-            continue
-        if not isinstance(record, dict):
-            lost.append(DeadRow(row, f"found {type(record).__name__}, expected an object", None, line.decode("utf-8", "replace")))
-            continue
-        records.append(record)
-        numbers.append(row)
-    dead: dict[int, DeadRow] = {}
-    columns = []
-    for field in wanted.schema:
-        values = [record.get(field.name) for record in records]
-        column, bad = column_of(values, field.type, wanted.units.get(field.name))
-        columns.append(column)
-        for index in bad:
-            reason = misfit_reason(field.name, values[index], field.type)
-            record_text = lines[numbers[index] - at].decode("utf-8", "replace")
-            dead.setdefault(index, DeadRow(numbers[index], reason, field.name, record_text))
-    table = pa.Table.from_arrays(columns, schema=wanted.schema)
-    good = np.array([index for index in range(len(records)) if index not in dead], np.int64)
-    kept = np.array(numbers, np.int64)[good] if records else np.zeros(0, np.int64)
-    return Part(table.take(array(good)), kept, sorted([*lost, *dead.values()], key=lambda each: each.row))
+def _part(lines: list[bytes], at: int, wanted: Wanted, objects: Objects) -> Part:
+    """The rows of some lines; `at` is the number of the first."""
+    filled = [row for row, line in enumerate(lines) if line.strip()]
+    rows = objects.read([lines[row] for row in filled])
+    numbers = np.array(filled, np.int64)
+    dead = [
+        DeadRow(at + filled[bad.index], bad.reason, bad.column, lines[filled[bad.index]].decode("utf-8", "replace")) for bad in rows.bad
+    ]
+    return Part(pa.Table.from_batches([rows.batch], wanted.schema), numbers[rows.good] + at, dead)

@@ -65,7 +65,7 @@ def _value(value: Any, type_: pa.DataType, unit: str | None) -> Any:
     if isinstance(value, str) and not (_is.is_string(type_) or _is.is_binary(type_)):
         return _text(value, type_)
     if _is.is_floating(type_):
-        return float(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else _MISFIT
+        return _floating(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else _MISFIT
     if _is.is_integer(type_):
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             return _MISFIT
@@ -74,11 +74,27 @@ def _value(value: Any, type_: pa.DataType, unit: str | None) -> Any:
         return bool(value) if isinstance(value, bool) or (isinstance(value, int) and value in {0, 1}) else _MISFIT
     if _is.is_string(type_) and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if _is.is_string(type_) and isinstance(value, bytes):
+        return _decoded(value)
     if _is.is_date(type_):
         return value.date() if isinstance(value, datetime) else value if isinstance(value, date) else _MISFIT
     if _is.is_duration(type_):
         return value if isinstance(value, timedelta) else _MISFIT
     return value
+
+
+def _decoded(value: bytes) -> Any:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return _MISFIT
+
+
+def _floating(value: float | Decimal) -> Any:
+    try:
+        return float(value)
+    except OverflowError:
+        return _MISFIT
 
 
 def _whole(value: float | Decimal) -> Any:

@@ -113,7 +113,7 @@ def test_locks_agree_and_cover_what_is_declared() -> None:
     assert "hatchling" in build
     assert {name: version for name, version in demo.items() if test.get(name) != version} == {}
     assert {name for name in build.keys() & test.keys() if build[name] != test[name]} == set()
-    for lock, extras in ((demo, ["example"]), (test, list(PYPROJECT["optional-dependencies"]))):
+    for lock, extras in ((demo, ["example", "kafka"]), (test, list(PYPROJECT["optional-dependencies"]))):
         for text in PYPROJECT["dependencies"] + [text for extra in extras for text in PYPROJECT["optional-dependencies"][extra]]:
             requirement = Requirement(text)
             name = canonicalize_name(requirement.name)

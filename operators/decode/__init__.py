@@ -1,0 +1,8 @@
+"""Bytes of a topic become rows: JSON, and Avro as schema registries have it."""
+
+from __future__ import annotations
+
+from .decoder import FORMATS, Dead, Decoded, Decoder
+from .registry import HttpRegistry, Registry, RegistryError, UnknownSchema
+
+__all__ = ["FORMATS", "Dead", "Decoded", "Decoder", "HttpRegistry", "Registry", "RegistryError", "UnknownSchema"]
