@@ -1,10 +1,11 @@
 """Which commands there are. It imports nothing heavy: what a command needs is loaded when it runs."""
 
 import inspect
+from collections.abc import Callable
 
 import typer
 
-from headrace.cli import log, project, replaying, running, values
+from headrace.cli import archive, dead, log, project, replaying, running, values
 from headrace.cli.options import Environment, Folder
 
 app = typer.Typer(
@@ -39,6 +40,16 @@ def first(
     context.obj = {"folder": repo, "env": env}
 
 
+Command = Callable[..., None]
+
+
+def _register(group: typer.Typer, command: Command, told: str) -> None:
+    """Add a command under the name of its function."""
+    # the example keeps its lines: everything else is folded to the terminal
+    whole = inspect.getdoc(command) or ""
+    group.command(command.__name__.rstrip("_"), short_help=told, help=whole.replace("Example:", "\b\nExample:"))(command)
+
+
 for command, told in (
     (project.init, "Make a feature repository that runs."),
     (project.check, "Read every definition, type it and plan it."),
@@ -51,11 +62,15 @@ for command, told in (
     (values.explain, "The plan: what is kept, and for whom."),
     (replaying.replay, "Compute features of the log, into files and stores."),
     (running.run, "Compute features on the live stream."),
+    (archive.archive, "Bring a topic into the log of its source."),
     (values.get, "The values of entities, now or at an instant."),
 ):
-    # the example keeps its lines: everything else is folded to the terminal
-    whole = inspect.getdoc(command) or ""
-    app.command(command.__name__.rstrip("_"), short_help=told, help=whole.replace("Example:", "\b\nExample:"))(command)
+    _register(app, command, told)
+
+letters = typer.Typer(rich_markup_mode=None)
+for letter_command, told in dead.COMMANDS:
+    _register(letters, letter_command, told)
+app.add_typer(letters, name="dead-letters", help="What could not be used, and why: list, show, retry.")
 
 
 def invoke(arguments: list[str]) -> int:
