@@ -75,7 +75,7 @@ class KeyState:
         """Make room for more entities: records, the index, or both."""
         size = len(self.alive)
         if self.count == size:
-            size += size // 2
+            size += size // 2 + 16   # a state that was read back may have room for none
             self.alive = np.concatenate([self.alive, np.zeros(size - len(self.alive), np.uint8)])
             if not self.exact_hash:
                 self.key_at = np.resize(self.key_at, (size, 2))
