@@ -32,9 +32,10 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[kafka]`: brokers, and what goes to librdkafka as it stands."""
+    """`[kafka]`: brokers, the URL of a schema registry for Avro, and what goes to librdkafka as it stands."""
 
     brokers: str | None = None
+    registry: str | None = None
     client: dict[str, str | int | float | bool] = {}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from headrace.durations import parse_duration
-from headrace.errors import InvalidName, InvalidValue, KeyMissing, MixedSources, NestedAggregate, TypeMismatch, UnknownColumn
+from headrace.errors import InvalidName, InvalidValue, KeyMissing, MixedSources, NestedAggregate, TypeMismatch, UnknownColumn, unknown
 from headrace.forms import form
 from headrace.keys import Key, checked_name
 from headrace.schemas import Field, Schema, fields_of
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from headrace.expressions import Expression
 
+FORMATS = ("json", "avro")
+
 
 class Source:
     """A topic: its columns, its event time, the Keys in it, and when an event is too late.
@@ -42,6 +44,7 @@ class Source:
         max_ahead: how far ahead of its arrival an event's time may be.
         idle: after what silence a partition no longer holds the clock back.
         topic: the Kafka topic, where it has another name.
+        format: how its messages are written: `json` (an object each), or `avro` with a schema registry's number in front.
         domain: the business area that owns it.
 
     >>> import headrace as hr
@@ -65,6 +68,7 @@ class Source:
         max_ahead: str | timedelta = "5m",
         idle: str | timedelta = "1m",
         topic: str | None = None,
+        format: str = "json",  # noqa: A002  # as users write it
         domain: str | None = None,
         description: str | None = None,
     ) -> None:
@@ -77,8 +81,11 @@ class Source:
         self.max_ahead_us = self._span(max_ahead, "max_ahead")
         self.idle_us = self._span(idle, "idle")
         self.topic = topic or name
+        self.format = format
         self.domain = domain
         self.description = description
+        if format not in FORMATS:
+            raise unknown("format", format, f"source '{name}'", FORMATS, source=name).within("format=")
         self._filters: tuple[exp.Expression, ...] = ()
         self._derived: dict[str, exp.Expression] = {}
         self._base: Source | None = None
@@ -286,7 +293,8 @@ class Source:
         """All that tells two sources apart."""
         return (
             self.name, self.fields, self.time, self.unique, tuple(self.keys.items()), self.lateness_us, self.max_ahead_us, self.idle_us,
-            self.topic, tuple(form(each) for each in self._filters), tuple((name, form(each)) for name, each in self._derived.items()),
+            self.topic, self.format, tuple(form(each) for each in self._filters),
+            tuple((name, form(each)) for name, each in self._derived.items()),
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:

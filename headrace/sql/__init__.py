@@ -7,7 +7,7 @@ that show the place.
     CREATE KEY name TYPE [DIMENSION name]
     CREATE TABLE name (column TYPE [UNIT 'ms'] [LABEL KNOWN AFTER '7 days'], ...)
         WITH (time = 'column' [, keys = 'column: key, key'] [, unique = 'column']
-        [, lateness = '1h'] [, max_ahead = '5m'] [, idle = '1m'] [, topic = ...]
+        [, lateness = '1h'] [, max_ahead = '5m'] [, idle = '1m'] [, topic = ...] [, format = 'avro']
         [, domain = ...] [, description = ...])
     CREATE VIEW name WITH (key = 'key, key' [, refresh = '1m'] [, domain = ...] [, description = ...]) AS
         [WITH view AS (SELECT ...), ...]

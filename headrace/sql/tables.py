@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .place import Text
 
-TABLE_OPTIONS = ("time", "keys", "unique", "lateness", "max_ahead", "idle", "topic", "domain", "description")
+TABLE_OPTIONS = ("time", "keys", "unique", "lateness", "max_ahead", "idle", "topic", "format", "domain", "description")
 
 
 def key_of(text: Text, node: exp.Expr) -> Key:

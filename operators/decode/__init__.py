@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .decoder import FORMATS, Dead, Decoded, Decoder
+from .decoder import Dead, Decoded, Decoder
 from .registry import HttpRegistry, Registry, RegistryError, UnknownSchema
 
-__all__ = ["FORMATS", "Dead", "Decoded", "Decoder", "HttpRegistry", "Registry", "RegistryError", "UnknownSchema"]
+__all__ = ["Dead", "Decoded", "Decoder", "HttpRegistry", "Registry", "RegistryError", "UnknownSchema"]

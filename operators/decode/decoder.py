@@ -18,6 +18,7 @@ from headrace.archive.layout import PLACE_FIELDS, TIMESTAMP
 from headrace.archive.objects import Objects
 from headrace.arrow import array
 from headrace.errors import unknown
+from headrace.source import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from operators.decode.registry import Registry
     from sources.consumer import RawBatch
 
-JSON, AVRO = "json", "avro"
-FORMATS = (JSON, AVRO)
+JSON, AVRO = FORMATS
 EMPTY = "an empty message"
 
 

@@ -53,6 +53,7 @@ SAME: dict[str, hr.FeatureGroup] = {
     "durations in other words": activity(lateness="60m", max_ahead=timedelta(minutes=5), idle="PT1M", refresh="60s"),
     "a description": activity(domain="sales", description="clicks"),
     "a topic": activity(topic="clicks-v2"),
+    "a format": activity(format="avro"),
     "a column that is not read": activity(schema=SCHEMA | {"referrer": "string"}),
     "the order of columns": activity(schema=dict(reversed(SCHEMA.items()))),
     "a Dimension": activity(key=hr.Key("buyer_id", hr.Dimension("person"), "int64")),

@@ -87,7 +87,8 @@ def shown(found: Definitions) -> str:
             for name, feature in each.features.items():
                 lines.append(describe(feature.node) if each.name == "checked" else f"{name} = {describe(feature.node)}")
         elif isinstance(each, hr.Source):
-            lines.append(f"{each!r} time={each.time} keys={each.keys} unique={each.unique} topic={each.topic} domain={each.domain}")
+            written = "" if each.format == "json" else f" format={each.format}"
+            lines.append(f"{each!r} time={each.time} keys={each.keys} unique={each.unique} topic={each.topic}{written} domain={each.domain}")
             lines.append(f"  lateness_us={each.lateness_us} max_ahead_us={each.max_ahead_us} idle_us={each.idle_us} {each.description or ''}".rstrip())
             lines += [f"  {field.name}: {field.type} {field.unit or ''} {field.known_after_us or ''}".rstrip() for field in each.fields]
         else:

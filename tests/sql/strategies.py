@@ -46,6 +46,7 @@ VISITS = hr.Source(
     time="at",
     unique="case",
     topic="shop.visits",
+    format="avro",
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -19,6 +19,7 @@ SHOP = """
 name = "shop"
 [kafka]
 brokers = "localhost:9092"
+registry = "http://localhost:8081"
 [kafka.client]
 "sasl.password" = { env = "KAFKA_PASSWORD" }
 "sasl.username" = { file = "user.txt" }
@@ -64,7 +65,7 @@ def test_an_environment_lies_on_the_base(shop: Path, how: str) -> None:
     assert config.stores["as1"].options == {"timeout_ms": 20}
     assert config.store_url("as1") == "aerospike://as1:3000/features"
     assert config.kafka.client["socket.timeout.ms"] == 900
-    assert config.kafka.brokers == "localhost:9092"
+    assert (config.kafka.brokers, config.kafka.registry) == ("localhost:9092", "http://localhost:8081")
     assert config.archive_uri == "s3://bucket/log"
     assert config.named("buyers") == "shop.production.buyers"
 
@@ -95,8 +96,8 @@ def test_a_secret_replaces_and_is_replaced(shop: Path) -> None:
 @pytest.mark.parametrize(
     "variables, text",
     [
-        ({"HEADRACE_KAFKA__BROKER": "a"}, "environment variable HEADRACE_KAFKA__BROKER: unknown key 'kafka.broker' (did you mean 'brokers'?); there are: brokers, client"),
-        ({"HEADRACE_KAFAK__BROKERS": "a"}, "environment variable HEADRACE_KAFAK__BROKERS: unknown key 'kafak' (did you mean 'kafka'?); there are: project, kafka, archive, online, stores, env"),
+        ({"HEADRACE_KAFKA__BROKER": "a"}, "environment variable HEADRACE_KAFKA__BROKER: unknown key 'kafka.broker' (did you mean 'brokers'?); there are: brokers, registry, client"),
+        ({"HEADRACE_KAFAK__BROKERS": "a"}, "environment variable HEADRACE_KAFAK__BROKERS: unknown key 'kafak' (did you mean 'kafka'?); there are: project, kafka, archive, state, online, stores, env"),
         ({"HEADRACE_KAFKA__BROKERS": "a", "HEADRACE_KAFKA__BROKERS__X": "b"}, "environment variable HEADRACE_KAFKA__BROKERS__X goes into a setting that another variable gives a plain value"),
     ],
 )  # fmt: skip

@@ -34,6 +34,7 @@ def create_table(source: Source) -> str:
     for name, value in (("lateness", source.lateness_us), ("max_ahead", source.max_ahead_us), ("idle", source.idle_us)):
         options += [] if value == _DEFAULTS[name] else [f"{name} = {string(duration(value))}"]
     options += [] if source.topic == source.name else [f"topic = {string(source.topic)}"]
+    options += [] if source.format == "json" else [f"format = {string(source.format)}"]
     told = (("domain", source.domain), ("description", source.description))
     options += [f"{name} = {string(value)}" for name, value in told if value is not None]
     fields = ",\n".join(f"    {_field(field)}" for field in source.fields)
