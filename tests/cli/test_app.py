@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Ran
 
-COMMANDS = ["init", "check", "list", "source", "load", "show", "preview", "trace", "explain", "replay", "get"]
+COMMANDS = ["init", "check", "list", "source", "load", "show", "preview", "trace", "explain", "replay", "run", "archive", "get"]
+LETTERS = ["dead-letters list", "dead-letters show", "dead-letters retry"]
 MAIN = "from headrace.cli.app import main; main()"
 ROOT = Path(__file__).parents[2]
 
@@ -42,12 +43,12 @@ def start(*arguments: str, cwd: Path, **environment: str) -> subprocess.Popen[st
 def test_help_names_every_command(headrace: Callable[..., Ran]) -> None:
     done = headrace("--help")
     assert (done.code, done.err) == (0, "")
-    assert [line.split()[0] for line in done.out.partition("Commands:\n")[2].splitlines()] == COMMANDS
+    assert [line.split()[0] for line in done.out.partition("Commands:\n")[2].splitlines()] == [*COMMANDS, "dead-letters"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *LETTERS])
 def test_every_command_has_an_example(headrace: Callable[..., Ran], command: str) -> None:
-    done = headrace(command, "--help")
+    done = headrace(*command.split(), "--help")
     assert (done.code, done.err) == (0, "")
     lines = done.out.partition("  Example:\n")[2].splitlines()
     assert lines[0].startswith(f"    headrace {command} ") or lines[0] == f"    headrace {command}"
