@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from operators.layout import Layout
 
 STEPS_CHUNK = 65_536
+LARGE_WORDS = 1 << 24
+"""Up to so many words a pool grows eightfold, behind it by half."""
+LARGE_ENTITIES = 1 << 16
+"""Up to so many entities there is soon room for four times as many, behind it for half as many more."""
 LOOPS = {t.EVENTS: events.events, t.STEPS: steps.steps, t.PROBES: probes.probes}
 
 
@@ -75,7 +79,8 @@ class KeyState:
         """Make room for more entities: records, the index, or both."""
         size = len(self.alive)
         if self.count == size:
-            size += size // 2 + 16   # a state that was read back may have room for none
+            # a state that was read back may have room for none
+            size += min(3 * size, max(LARGE_ENTITIES, size // 2)) + 16
             self.alive = np.concatenate([self.alive, np.zeros(size - len(self.alive), np.uint8)])
             if not self.exact_hash:
                 self.key_at = np.resize(self.key_at, (size, 2))
@@ -88,7 +93,8 @@ class KeyState:
             entities.rehash(self.slots, self.record, self.record.shape[1], self.alive, self.count)
 
     def _grow_pool(self, more: int) -> None:
-        size = max(len(self.pool) * 3 // 2, len(self.pool) + 2 * more + 1024)
+        # memory that nothing was written to takes none of the machine's; what is copied does, so that copies are to be seldom
+        size = len(self.pool) + max(min(7 * len(self.pool), max(LARGE_WORDS, len(self.pool) // 2)), 2 * more + 1024)
         pool = np.empty(size, np.int64)
         top = int(self.control[t.CTL_TOP])
         pool[:top] = self.pool[:top]
@@ -216,10 +222,10 @@ class KeyState:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all arrays."""
+        """Bytes of what is in use."""
         arrays = (
-            self.slots, self.alive, self.free, self.key_at, self.arena, self.record, self.pool, self.timer_time, self.timer_entity,
-            self.texts.offsets, self.texts.data,
+            self.slots, self.alive, self.free, self.key_at, self.arena, self.record[: self.count], self.timer_time, self.timer_entity,
+            self.texts.offsets, self.texts.data, self.pool[: int(self.control[t.CTL_TOP])],
         )  # fmt: skip
         return sum(a.nbytes for a in arrays)
 

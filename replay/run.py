@@ -16,8 +16,8 @@ from bytewax._bytewax import cluster_main, run_main
 from flows.features import build
 from operators.kernels import tables as t
 from operators.layout import build_layout
+from operators.merged import BEHIND
 from operators.messages import fitted
-from operators.rollup import BEHIND
 from operators.shard import Sharder
 from replay.facts import LogFacts
 from replay.slices import SLICE_ROWS, plan_slices

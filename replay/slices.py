@@ -121,7 +121,7 @@ def newest_after(source: SourcePlan, log: Log, group: RowGroup, newest: int) -> 
     """The newest event time behind a row group; from its statistics where they cannot hold a record that is too far ahead."""
     if group.max_time_us is None:
         return newest
-    if group.max_time_us <= group.min_arrival_us + source.max_ahead_us:
+    if group.timely or group.max_time_us <= group.min_arrival_us + source.max_ahead_us:
         return max(newest, group.max_time_us)
     batch = log.read(group, [source.time, "_arrival"])
     times = batch.column(0)

@@ -16,6 +16,8 @@ from headrace.archive.layout import ARRIVAL, OFFSET, VERSION, day_end_us
 from headrace.errors import StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from headrace.archive.folder import Folder
 
 
@@ -24,7 +26,7 @@ class RowGroup:
     """One row group: consecutive places of one partition, at most `ROWS_PER_GROUP` rows in what we write.
 
     Arrivals never decrease from one group of a partition to the next. The event times are None where all are null. Bounds are included,
-    in microseconds.
+    in microseconds. `timely`: every row is known to have arrived at its event time.
     """
 
     path: str
@@ -36,6 +38,7 @@ class RowGroup:
     max_arrival_us: int
     min_time_us: int | None
     max_time_us: int | None
+    timely: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class LogFile:
         """The file that an entry of the manifest in `folder` stands for; raises KeyError or TypeError where it is none."""
         name, partition = f"{folder}/{entry['name']}", int(entry["partition"])
         groups = tuple(
-            RowGroup(name, index, partition, rows, offset, first, last, earliest, latest)
+            RowGroup(name, index, partition, rows, offset, first, last, earliest, latest, timely=entry["facts"]["arrival"] == "time")
             for index, (rows, offset, first, last, earliest, latest) in enumerate(entry["groups"])
         )
         bounds = entry["first_offset"], entry["last_offset"]
@@ -132,12 +135,13 @@ class LogFile:
             found = f"version {facts['version']}" if "version" in facts else "no version"
             raise StorageError(f"{path} was not written by this release of headrace: found {found}, reads version {VERSION}", path=path)
         partition = int(facts["partition"])
-        groups = tuple(_row_groups(name, metadata, partition, facts["time"]))
+        groups = tuple(_row_groups(name, metadata, partition, facts))
         bounds = int(facts["first_offset"]), int(facts["last_offset"])
         return cls(name, partition, *bounds, metadata.num_rows, size_bytes, facts, groups, metadata)
 
 
-def _row_groups(name: str, metadata: Any, partition: int, time: str) -> list[RowGroup]:
+def _row_groups(name: str, metadata: Any, partition: int, facts: Mapping[str, str]) -> list[RowGroup]:
+    time = facts["time"]
     at = {metadata.schema.column(i).path: i for i in range(metadata.num_columns)}
     found = []
     for index in range(metadata.num_row_groups):
@@ -156,6 +160,7 @@ def _row_groups(name: str, metadata: Any, partition: int, time: str) -> list[Row
                 max_arrival_us=arrival.max_raw,
                 min_time_us=int(times.min_raw) if times is not None and known else None,
                 max_time_us=int(times.max_raw) if times is not None and known else None,
+                timely=facts["arrival"] == "time",
             )
         )
     return found

@@ -133,7 +133,7 @@ class FileLog:
         if self.layout.time == file.facts["time"]:
             return group
         bounds = pc.min_max(self.read(group, [self.layout.time]).column(0).cast(pa.int64())).as_py()
-        return replace(group, min_time_us=bounds["min"], max_time_us=bounds["max"])
+        return replace(group, min_time_us=bounds["min"], max_time_us=bounds["max"], timely=False)
 
     def _column(self, name: str, file: LogFile, group: RowGroup, table: pa.Table, stored: set[str], derived: set[str]) -> Column:
         if name == PARTITION:
