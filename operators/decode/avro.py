@@ -43,10 +43,11 @@ class _Writer:
 
         schema = copy.deepcopy(schema)
         self.units = dict(layout.units)
-        times = {field.name for field in layout.schema if pa.types.is_timestamp(field.type)}
+        # fastavro makes a time of a logical type, which only a date is read from
+        plain = {field.name for field in layout.schema if not pa.types.is_date(field.type)}
         fields = schema.get("fields", []) if isinstance(schema, dict) else []
         for field in fields:
-            if field["name"] in times and (unit := _as_integer(field["type"])) is not None:
+            if field["name"] in plain and (unit := _as_integer(field["type"])) is not None:
                 self.units[field["name"]] = unit
         self.schema = fastavro.parse_schema(schema)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from headrace.archive import Layout
     from headrace.archive.objects import Rows
+    from headrace.source import Source
     from operators.decode.registry import Registry
     from sources.consumer import RawBatch
 
@@ -70,6 +71,14 @@ class Decoder:
     def __init__(self, layout: Layout, format: str = JSON, registry: Registry | None = None) -> None:  # noqa: A002  # as users write it
         self.schema = pa.schema([*layout.schema, *PLACE_FIELDS[1:]])
         self._reading = _reading(layout, format, registry)
+
+    @classmethod
+    def of(cls, source: Source, registry: str | None = None) -> Decoder:
+        """The decoder of a source; `registry` is the URL that `[kafka] registry` has."""
+        from headrace.archive import Layout
+        from operators.decode.registry import HttpRegistry
+
+        return cls(Layout.of(source.base), source.format, HttpRegistry(registry) if registry and source.format == AVRO else None)
 
     def decode(self, raw: RawBatch, arrival_us: int) -> Decoded:
         """The rows of `raw`; `arrival_us` is the arrival of the message before it."""
