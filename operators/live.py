@@ -16,30 +16,29 @@ from bytewax.operators import StatefulBatchLogic
 from operators.keys import words_of
 from operators.live_clock import LiveClock
 from operators.messages import Piece, Slice, add_counts
-from operators.shares import joined_pieces
+from operators.shares import Share, joined_pieces, joined_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from headrace.plan.model import Plan
     from operators.rollup import KeyRollup
-    from operators.shares import Share
 
 
 class Keeper(Protocol):
     """Who keeps the state of the shards of a process.
 
-    `restore` is called once a shard, before anything else of it; `took` for every share, in order. At the end of an epoch that asked for a
-    checkpoint `seal` comes first, with what the sequence needs to go on, then `keep` with the roll-ups, then `flushed` from each sink; all
-    block as briefly as they can.
+    `restore` is called once a shard, before anything else of it; `applied` for everything that is passed on, in order. At the end of an
+    epoch that asked for a checkpoint `seal` comes first, with what the sequence needs to go on, then `keep` with the roll-ups, then
+    `flushed` from each sink; all block as briefly as they can.
     """
 
-    def restore(self, shard: int) -> tuple[dict[str, Any] | None, Share | None]:
-        """The state of the shard's sequence at its base, None for an empty one, and what was taken since."""
+    def restore(self, shard: int) -> tuple[dict[str, Any] | None, Share | None, list[Piece]]:
+        """The state of the shard's sequence at its base, None for an empty one, what was applied since, and what was held at the end."""
         ...
 
-    def took(self, share: Share) -> None:
-        """A share was taken."""
+    def applied(self, share: Share) -> None:
+        """What a share brought was passed on."""
         ...
 
     def seal(self, number: int, shard: int, freeze: Callable[[], dict[str, Any]]) -> None:
@@ -59,7 +58,7 @@ class Keeper(Protocol):
         ...
 
 
-class LiveSequence(StatefulBatchLogic["Share", Slice, int]):
+class LiveSequence(StatefulBatchLogic[Share, Slice, int]):
     """The sequence of one shard."""
 
     def __init__(
@@ -79,13 +78,13 @@ class LiveSequence(StatefulBatchLogic["Share", Slice, int]):
         out = []
         if self.shard < 0:
             self.shard = values[0].shard
-            frozen, since = self.keeper.restore(self.shard)
+            frozen, since, held = self.keeper.restore(self.shard)
             if frozen is not None:
-                self.thaw(frozen)
+                self.clock.thaw(frozen["clock"])
             if since is not None:
                 out.append(self._slice([since], silent=True))
+            self.held = held
         for share in values:
-            self.keeper.took(share)
             (self.behind.discard if share.caught_up else self.behind.add)(share.part)
             if share.checkpoint is not None:
                 self.checkpoint = share.checkpoint
@@ -95,15 +94,18 @@ class LiveSequence(StatefulBatchLogic["Share", Slice, int]):
     def _slice(self, shares: Sequence[Share], *, silent: bool) -> Slice | None:
         pieces, self.held = self.held, []
         counts: dict[str, int] = {}
+        told = [share.told for share in shares if share.told is not None]
+        for word in told:
+            self.clock.tell(word)
         for share in shares:
-            if share.told is not None:
-                self.clock.tell(share.told)
             add_counts(counts, share.counts or {})
             pieces += share.pieces
         facts, passed = self.clock.advance()
         facts.silent = silent
         if self.behind:
             pieces = self._released(pieces, facts.tick)
+        if not silent and (pieces or told):
+            self.keeper.applied(Share(self.shard, pieces=pieces, told=joined_words(told) if told else None))
         if not (pieces or passed or counts or any(share.checkpoint is not None for share in shares)):
             return None
         pieces.sort(key=lambda piece: piece.order)
@@ -123,13 +125,8 @@ class LiveSequence(StatefulBatchLogic["Share", Slice, int]):
         return [joined_pieces(found) for found in by_kind.values()]
 
     def freeze(self) -> dict[str, Any]:
-        """What it needs to go on: plain values."""
+        """What it needs to go on: plain values and what is held."""
         return {"clock": self.clock.freeze(), "held": list(self.held)}
-
-    def thaw(self, frozen: Mapping[str, Any]) -> None:
-        """Go on from what `freeze` gave."""
-        self.clock.thaw(frozen["clock"])
-        self.held = list(frozen["held"])
 
     def snapshot(self) -> int:
         """The end of an epoch; where a checkpoint was asked for, the journal ends here."""

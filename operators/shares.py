@@ -53,16 +53,22 @@ class Share:
 def merged(shares: Sequence[Share]) -> Share:
     """One share that stands for several of one shard, in their order; it asks for no checkpoint and counts nothing."""
     by_kind: dict[tuple[int, int], list[Piece]] = {}
-    upto: dict[int, int] = {}
     told = []
     for share in shares:
         for piece in share.pieces:
             by_kind.setdefault((piece.key, piece.source), []).append(piece)
         if share.told is not None:
-            upto |= share.told.upto
-            told.append(share.told.points)
+            told.append(share.told)
     pieces = [joined_pieces(found) for _, found in sorted(by_kind.items())]
-    return Share(shares[0].shard, shares[0].part, pieces, Told(upto, joined_points(told)) if told else None)
+    return Share(shares[0].shard, shares[0].part, pieces, joined_words(told) if told else None)
+
+
+def joined_words(told: Sequence[Told]) -> Told:
+    """One word that stands for several in a row."""
+    upto: dict[int, int] = {}
+    for word in told:
+        upto |= word.upto
+    return Told(upto, joined_points([word.points for word in told]))
 
 
 def joined_pieces(pieces: Sequence[Piece]) -> Piece:

@@ -7,7 +7,6 @@ written once at the end. A record that is not in the archive yet is read from Ka
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from operators.kernels.tables import MIN64
 from operators.live_clock import LiveClock
 from operators.shard import SHARDS
 from replay.run import Options, Run
-from replay.slices import newest_after
 from sinks.newest import NewestStep
 from sources.identities import entries_of
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from headrace.repository import Repository
     from operators.rollup import KeyRollup
     from sinks.online import OnlineStore
-    from sources.reader import Place
 
     from .checkpoints import Checkpoints, Complete
     from .starting import Start
@@ -68,15 +65,12 @@ def bootstrap(
         ended.set()
     for store in stores:
         store.flush()
-    sequence = {"clock": _clock(run, plan, start).freeze(), "held": []}
-    shards: dict[int, tuple[str | None, list[str]]] = {}
-    for shard in range(SHARDS):
-        name = f"base-{NUMBER:012d}-{shard:02d}"
-        checkpoints.write(name, packed({"sequence": sequence, "keys": frozen.pop(shard)}))
-        checkpoints.note(NUMBER, "shard", shard, [name, []])
-        shards[shard] = (name, [])
+    sequence = {"clock": _clock(run, plan, start).freeze()}
+    parts = {shard: packed({"sequence": sequence, "held": [], "keys": frozen.pop(shard)}) for shard in range(SHARDS)}
+    links = checkpoints.write_parts(NUMBER, 0, parts, dict.fromkeys(parts, True))
+    checkpoints.note_shards(NUMBER, 0, {shard: [link] for shard, link in links.items()})
     identities = [entry for name, unique in run.facts.unique.items() for entry in entries_of(name, unique)]
-    checkpoints.note_part(NUMBER, 0, _places(run, start), [checkpoints.write_identities(NUMBER, 0, identities)] if identities else [])
+    checkpoints.note_part(NUMBER, 0, start.places, [checkpoints.write_identities(NUMBER, 0, identities)] if identities else [])
     complete = checkpoints.complete(NUMBER, 1, SHARDS)
     if complete is None:
         raise RuntimeError("a checkpoint that was just written is not there")
@@ -89,25 +83,13 @@ def _watch(run: Run, progress: Callable[[int, int], None], ended: threading.Even
     progress(run.progress.rows, run.course.rows)
 
 
-def _ends(run: Run) -> dict[tuple[str, int], tuple[int, int]]:
-    """By partition the arrival of its last row and the newest event time that was accepted."""
-    found: dict[tuple[str, int], tuple[int, int]] = {}
+def _ends(run: Run) -> dict[tuple[str, int], int]:
+    """By partition the arrival of its last row."""
+    found: dict[tuple[str, int], int] = {}
     for slice_ in run.course.slices:
         for part in slice_.parts:
             name = run.course.partitions[part.ordinal]
-            newest = newest_after(run.plan.source(part.source), run.logs[part.source], part.group, part.newest_us)
-            if name not in found or part.group.max_arrival_us >= found[name][0]:
-                found[name] = part.group.max_arrival_us, max(newest, found.get(name, (0, MIN64))[1])
-    return found
-
-
-def _places(run: Run, start: Start) -> dict[tuple[str, int], Place]:
-    """Where the readers go on: at the offsets of the start, with what the archive's partitions have seen."""
-    ends = _ends(run)
-    found = {}
-    for name, place in start.places.items():
-        arrival, newest = ends.get(name, (place.arrival_us, place.newest_us))
-        found[name] = replace(place, arrival_us=arrival, newest_us=newest)
+            found[name] = max(part.group.max_arrival_us, found.get(name, MIN64))
     return found
 
 
@@ -116,7 +98,7 @@ def _clock(run: Run, plan: Plan, start: Start) -> LiveClock:
     clock = LiveClock(plan, start.partitions, start.ended)
     number = {name: i for i, name in enumerate(clock.partitions)}
     last = run.course.slices[-1].upto_us
-    for name, (arrival, _) in _ends(run).items():
+    for name, arrival in _ends(run).items():
         clock.upto[number[name]] = max(clock.upto[number[name]], arrival - 1)
     clock.tick = last
     for each, walked, members in zip(clock.sets, run.facts.clocks, run.facts.members, strict=True):

@@ -1,8 +1,7 @@
 """The checkpoints of a live run: a folder that every process of it reaches.
 
-    base-K-SS        the whole state of shard SS at the end of checkpoint K
-    rows-K-SS        what shard SS took between the checkpoint before and K
-    note-K-…json     one for each reader (its offsets) and shard (its base and the rows since), written when all of it is safe
+    state-K-PP       for each shard of process PP its whole state at the end of checkpoint K, or the rows it applied since the one before
+    note-K-…json     one for each reader (its offsets) and process (its shards' bases and rows since), written when all of it is safe
     ids-K-PP         the identities that reader PP has seen since the checkpoint before, where a source is `unique`
     complete-K.json  all notes of K in one; only what has one counts
 
@@ -30,19 +29,30 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 META = "format.json"
-_FILE = re.compile(r"(?:(base|rows|ids)-(\d{12})-(\d+)|note-(\d{12})-(?:part|shard)-\d+\.json|complete-(\d{12})\.json)")
+_FILE = re.compile(r"(?:(state|ids)-(\d{12})-(\d+)|note-(\d{12})-(?:part|shards)-\d+\.json|complete-(\d{12})\.json)")
+_SHARDS = re.compile(r"note-(\d{12})-shards-\d+\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A part of a file: the whole state of a shard, or what it applied after the link before."""
+
+    file: str
+    offset: int
+    size: int
+    is_base: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
     """A checkpoint that counts: the places of the readers by `source/partition`, the files with the identities that each of them has seen,
-    and for each shard its base and the rows since.
+    and for each shard the links that its state is made of.
     """
 
     number: int
     places: dict[str, dict[str, int]]
     identities: list[list[str]]
-    shards: dict[int, tuple[str | None, list[str]]]
+    shards: dict[int, list[Link]]
 
     def by_name(self) -> dict[tuple[str, int], Place]:
         """The places by (source, partition)."""
@@ -81,9 +91,24 @@ class Checkpoints:
         told = json.loads(self.read(f"complete-{numbers[-1]:012d}.json"))
         return _complete(numbers[-1], told)
 
-    def note(self, number: int, kind: str, index: int, told: Any) -> None:
-        """A reader ("part") or a shard has everything of a checkpoint safe."""
-        self.write(f"note-{number:012d}-{kind}-{index}.json", json.dumps(told).encode())
+    def write_parts(self, number: int, process: int, parts: Mapping[int, bytes], is_base: Mapping[int, bool]) -> dict[int, Link]:
+        """Write what a process keeps of its shards into one file; the link to each."""
+        name = f"state-{number:012d}-{process:02d}"
+        self.write(name, b"".join(parts.values()))
+        links, offset = {}, 0
+        for shard, data in parts.items():
+            links[shard] = Link(name, offset, len(data), is_base[shard])
+            offset += len(data)
+        return links
+
+    def read_part(self, link: Link) -> bytes:
+        """The bytes that a link stands for."""
+        return self.read(link.file, link.offset, link.size)
+
+    def note_shards(self, number: int, process: int, links: Mapping[int, Sequence[Link]]) -> None:
+        """The shards of a process are safe."""
+        told = {str(shard): [[each.file, each.offset, each.size, each.is_base] for each in chain] for shard, chain in links.items()}
+        self.write(f"note-{number:012d}-shards-{process}.json", json.dumps(told).encode())
 
     def note_part(self, number: int, part: int, places: Mapping[tuple[str, int], Place], identities: Sequence[str]) -> None:
         """A reader stands there at the end of a checkpoint; the files `identities` hold what it has seen."""
@@ -91,7 +116,7 @@ class Checkpoints:
             f"{source}/{p}": {"offset": place.offset, "arrival_us": place.arrival_us, "newest_us": place.newest_us}
             for (source, p), place in places.items()
         }
-        self.note(number, "part", part, {"places": told, "identities": list(identities)})
+        self.write(f"note-{number:012d}-part-{part}.json", json.dumps({"places": told, "identities": list(identities)}).encode())
 
     def write_identities(self, number: int, part: int, entries: Sequence[Any]) -> str:
         """Write identities that a reader has seen; the name of their file."""
@@ -102,18 +127,23 @@ class Checkpoints:
     def complete(self, number: int, parts: int, shards: int) -> Complete | None:
         """Let a checkpoint count, if all have noted it."""
         names = set(self.folder.names())
-        kinds = (("part", parts), ("shard", shards))
-        wanted = [f"note-{number:012d}-{kind}-{i}.json" for kind, many in kinds for i in range(many)]
+        wanted = [f"note-{number:012d}-part-{i}.json" for i in range(parts)]
         if not names.issuperset(wanted):
+            return None
+        links: dict[str, Any] = {}
+        for name in names:
+            if (found := _SHARDS.fullmatch(name)) and int(found[1]) == number:
+                links |= json.loads(self.read(name))
+        if len(links) < shards:
             return None
         notes = [json.loads(self.read(name)) for name in wanted]
         places: dict[str, dict[str, int]] = {}
-        for note in notes[:parts]:
+        for note in notes:
             places |= note["places"]
         told = {
             "places": places,
-            "identities": [note["identities"] for note in notes[:parts]],
-            "shards": {str(shard): note for shard, note in enumerate(notes[parts:])},
+            "identities": [note["identities"] for note in notes],
+            "shards": links,
         }
         self.write(f"complete-{number:012d}.json", json.dumps(told).encode())
         return _complete(number, told)
@@ -123,8 +153,7 @@ class Checkpoints:
         needed: set[str | None] = set()
         if newest is not None:
             needed |= {f"complete-{newest.number:012d}.json", *(name for names in newest.identities for name in names)}
-            for base, rows in newest.shards.values():
-                needed |= {base, *rows}
+            needed |= {link.file for links in newest.shards.values() for link in links}
         limit = -1 if newest is None else newest.number
         for name in self.folder.names():
             if name in needed or not (found := _FILE.fullmatch(name)):
@@ -146,11 +175,12 @@ class Checkpoints:
             raise StorageError(f"cannot write {self.folder.path(name)}: {error.strerror}", path=self.folder.path(name)) from error
         self.folder.replace(draft, name)
 
-    def read(self, name: str) -> bytes:
-        """The bytes of a file."""
+    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes:
+        """The bytes of a file, or some of them."""
         try:
             with self.folder.open(name) as file:
-                return bytes(file.read())
+                file.seek(offset)
+                return bytes(file.read(size))
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(f"cannot read {self.folder.path(name)}: {error}", path=self.folder.path(name)) from error
 
@@ -176,7 +206,7 @@ def unpacked(data: bytes) -> Any:
 
 
 def _complete(number: int, told: Mapping[str, Any]) -> Complete:
-    shards = {int(shard): (base, rows) for shard, (base, rows) in told["shards"].items()}
+    shards = {int(shard): [Link(*link) for link in links] for shard, links in told["shards"].items()}
     return Complete(number, told["places"], told["identities"], shards)
 
 

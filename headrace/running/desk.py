@@ -54,6 +54,7 @@ class RunDesk:
         self._identities: dict[int, list[Entry]] = {}
         self.epochs: dict[int, int] = {}
         self.on_caught_up: Callable[[], None] | None = None
+        self.make_safe: Callable[[], None] | None = None
         self.stop_at: int | None = None
         self.reason = ""
         self.lead = False
@@ -91,6 +92,8 @@ class RunDesk:
         waiting += identities
         files = self.identity_files.setdefault(part, [])
         try:
+            if self.make_safe is not None:
+                self.make_safe()
             if waiting:
                 files.append(self.checkpoints.write_identities(number, part, waiting))
                 waiting.clear()

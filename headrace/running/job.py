@@ -24,6 +24,7 @@ from sources.live import LiveInput
 from sources.reader import Reader
 
 from .checkpoints import unpacked
+from .dead import DeadLetters
 from .desk import RunDesk
 from .keeper import FileKeeper
 from .starting import checkpoints_of, kafka_settings, topics_of
@@ -106,6 +107,8 @@ class RunWorker:
         sinks = [STORES] if self.stores else []
         self.keeper = FileKeeper(self.checkpoints, self.layouts, exact, sinks, job.start.complete, self.watch)
         self.group_id = repository.config.named("+".join(sorted(job.groups)))
+        self.letters = DeadLetters(repository, self.plan)
+        self.desk.make_safe = self.letters.flush
         self.readers: list[Reader] = []
 
     @property
@@ -148,7 +151,7 @@ class RunWorker:
         mine = {name: place for i, (name, place) in enumerate(sorted(start.places.items())) if i % parts == part}
         reader = Reader(
             self.plan, Sharder(self.plan, self.layouts), decoders, topics, start.partitions, mine,
-            self._consumer, None, start.skip_upto,
+            self._consumer, self.letters, start.skip_upto,
         )  # fmt: skip
         for files in () if start.complete is None else start.complete.identities:
             for name in files:

@@ -100,7 +100,7 @@ def find_start(
     repository: Repository, groups: Sequence[FeatureGroup], checkpoints: Checkpoints, since_us: int | None, fresh: bool
 ) -> Start:
     """Where the groups start; `since_us` is `--from`, `fresh` leaves a checkpoint aside. Writes nothing."""
-    from headrace.archive import archived_offsets, last_loaded_arrival
+    from headrace.archive import archived_ends, last_loaded_arrival
     from sources.consumer import offsets_at, watermarks
 
     plan = build(list(groups))
@@ -114,11 +114,15 @@ def find_start(
         ended = tuple(name for name in places if name not in bounds)
         return _checked(CHECKPOINT, {n: p for n, p in places.items() if n in bounds}, ended, low, high, complete=complete)
     logs = {name: log_of(repository, name) for name in topics}
-    archived = {(name, p): offset for name, log in logs.items() for p, offset in archived_offsets(log).items()}
+    archived = {
+        (name, p): Place(end.offset, end.arrival_us, MIN64 if end.newest_us is None else end.newest_us)
+        for name, log in logs.items()
+        for p, end in archived_ends(log).items()
+    }
     loaded = {name: arrival for name, log in logs.items() if (arrival := last_loaded_arrival(log)) is not None}
     if since_us is None and (archived or loaded):
         ended = tuple(sorted({(name, g.partition) for name, log in logs.items() for g in log.row_groups()} - set(bounds)))
-        places = {name: Place(offset) for name, offset in archived.items() if name in bounds}
+        places = {name: place for name, place in archived.items() if name in bounds}
         skip = {name: arrival for name, arrival in loaded.items() if not any(n == name for n, _ in archived)}
         return _checked(ARCHIVE, places, ended, low, high, skip_upto=skip, unreadable=unreadable)
     if since_us is not None:
