@@ -117,6 +117,9 @@ class LiveSequence(StatefulBatchLogic[Share, Slice, int]):
         by_kind: dict[tuple[int, int], list[Piece]] = {}
         for piece in pieces:
             arrivals = words_of(piece.batch.column("_a"))
+            if arrivals[0] > upto:
+                self.held.append(piece)
+                continue
             due = int(np.searchsorted(arrivals, upto, side="right"))
             if due:
                 by_kind.setdefault((piece.key, piece.source), []).append(replace(piece, batch=piece.batch.slice(0, due)))

@@ -42,11 +42,14 @@ class LivePieces(Pieces):
 
 @dataclass(slots=True)
 class _Set:
-    """One clock: over the partitions of some sources, by their ordinals."""
+    """One clock: over the partitions of some sources. `place[ordinal]` is a partition's place in it, -1 for others.
+
+    `waiting` has the points of each partition beyond log time, in portions that are sorted by arrival.
+    """
 
     members: Array
     clock: Clock
-    place: dict[int, int]
+    place: Array
     waiting: list[Points] = field(default_factory=list)
     upto: int = MIN64
     passed: int = MIN64
@@ -59,27 +62,28 @@ class LiveClock:
     def __init__(self, plan: Plan, partitions: Sequence[tuple[str, int]], ended: Collection[tuple[str, int]] = ()) -> None:
         """`ended` are partitions of the archive that no reader goes on with: all of them has been read."""
         self.partitions = tuple(partitions)
-        self.upto = {i: MAX64 if name in ended else MIN64 for i, name in enumerate(partitions)}
+        self.upto = np.array([MAX64 if name in ended else MIN64 for name in partitions], np.int64)
         self.sets = []
         for sources, refresh in clock_sets(plan):
             members = np.array([i for i, (name, _) in enumerate(partitions) if name in sources], np.int64)
             plans = [plan.source(partitions[i][0]) for i in members]
             idle, late = (np.array(column, np.int64) for column in ([s.idle_us for s in plans], [s.lateness_us for s in plans]))
-            self.sets.append(_Set(members, Clock(idle, late, refresh), {int(m): at for at, m in enumerate(members)}))
+            place = np.full(len(partitions), -1, np.int64)
+            place[members] = np.arange(len(members))
+            self.sets.append(_Set(members, Clock(idle, late, refresh), place))
         self.tick = MIN64
         self.floor = MIN64
 
     def tell(self, told: Told) -> None:
         """Take a reader's word."""
         for ordinal, upto in told.upto.items():
-            self.upto[ordinal] = max(self.upto[ordinal], upto)
-        ordinals, arrivals, newest, known = told.points
-        if not len(ordinals):
+            if upto > self.upto[ordinal]:
+                self.upto[ordinal] = upto
+        if not len(told.points[0]):
             return
+        portions = by_partition(told.points)
         for each in self.sets:
-            mine = np.isin(ordinals, each.members)
-            if mine.any():
-                each.waiting.append((ordinals[mine], arrivals[mine], newest[mine], known[mine]))
+            each.waiting += [portion for portion in portions if each.place[portion[0][0]] >= 0]
 
     def advance(self) -> tuple[Facts, bool]:
         """The facts of the stretch since the last call, and whether a clock has passed an instant in it."""
@@ -92,7 +96,7 @@ class LiveClock:
         return facts, any(each.passed > was for each, was in zip(self.sets, before, strict=True))
 
     def _advance(self, each: _Set) -> LivePieces:
-        upto = max(each.upto, min(self.upto[int(m)] for m in each.members))
+        upto = max(each.upto, int(self.upto[each.members].min()))
         each.upto = upto
         pieces = self._walk(each, upto)
         clock = int(pieces.clock(np.array([upto]))[0])
@@ -104,16 +108,20 @@ class LiveClock:
         return found
 
     def _walk(self, each: _Set, upto: int) -> Pieces:
-        ordinals, arrivals, newest, known = joined_points(each.waiting)
-        if each.waiting:
+        due, rest = [], []
+        for portion in each.waiting:
+            at = int(np.searchsorted(portion[1], upto, side="right"))
+            if at:
+                due.append(portion if at == len(portion[1]) else _slice(portion, 0, at))
+            if at < len(portion[1]):
+                rest.append(_slice(portion, at, len(portion[1])))
+        each.waiting = rest
+        ordinals, arrivals, newest, known = joined_points(due)
+        if len(due) > 1:
             order = np.lexsort((ordinals, arrivals))
             ordinals, arrivals, newest, known = (column[order] for column in (ordinals, arrivals, newest, known))
-            due = int(np.searchsorted(arrivals, upto, side="right"))
-            rest = ordinals[due:], arrivals[due:], newest[due:], known[due:]
-            each.waiting = [rest] if len(rest[0]) else []
-            ordinals, arrivals, newest, known = ordinals[:due], arrivals[:due], newest[:due], known[:due]
         clock = each.clock
-        pieces, _ = clock.walk(arrivals, newest, _places(each, ordinals), known)
+        pieces, _ = clock.walk(arrivals, newest, each.place[ordinals], known)
         if upto == MIN64 or upto - int(clock.last.min()) <= int(clock.idle.min()):
             return pieces
         # a partition is silent: how the clock goes on until a record comes, found out on a copy
@@ -128,18 +136,18 @@ class LiveClock:
     def freeze(self) -> dict[str, Any]:
         """Everything, as plain values; partitions by their names."""
         sets = [(e.clock.freeze(), e.members.tolist(), list(e.waiting), e.upto, e.passed, e.now) for e in self.sets]
-        return {"partitions": self.partitions, "upto": dict(self.upto), "sets": sets, "tick": self.tick, "floor": self.floor}
+        return {"partitions": self.partitions, "upto": self.upto.tolist(), "sets": sets, "tick": self.tick, "floor": self.floor}
 
     def thaw(self, frozen: Mapping[str, Any]) -> None:
         """Go on from what `freeze` gave; a partition that is new since then has not spoken yet."""
         number = {name: i for i, name in enumerate(self.partitions)}
         now = {i: number[name] for i, name in enumerate(frozen["partitions"]) if name in number}
-        for i, upto in frozen["upto"].items():
+        for i, upto in enumerate(frozen["upto"]):
             if i in now:
-                self.upto[now[i]] = max(upto, self.upto[now[i]])
+                self.upto[now[i]] = max(upto, int(self.upto[now[i]]))
         self.tick, self.floor = frozen["tick"], frozen["floor"]
         for each, (clock, members, waiting, upto, passed, at) in zip(self.sets, frozen["sets"], strict=True):
-            moved = {at: each.place[now[m]] for at, m in enumerate(members) if m in now}
+            moved = {at: int(each.place[now[m]]) for at, m in enumerate(members) if m in now}
             old, new = (np.array(list(side), np.int64) for side in (moved.keys(), moved.values()))
             arrays = {name: value.copy() for name, value in clock.items()}
             for name in ("last", "newest"):
@@ -147,15 +155,23 @@ class LiveClock:
                 column[new] = arrays[name][old]
                 arrays[name] = column
             each.clock.thaw(arrays)
-            each.waiting = [_renumbered(points, now) for points in waiting]
+            each.waiting = [(np.full(len(p[0]), now[int(p[0][0])]), *p[1:]) for p in waiting if int(p[0][0]) in now]
             each.upto, each.passed, each.now = upto, passed, at
 
 
-def _places(each: _Set, ordinals: Array) -> Array:
-    return np.array([each.place[int(o)] for o in ordinals], np.int64)
+
+def by_partition(points: Points) -> list[Points]:
+    """Points in portions of one partition each, in their order."""
+    ordinals = points[0]
+    if ordinals[0] == ordinals[-1] and (ordinals == ordinals[0]).all():
+        return [points]
+    found = []
+    for ordinal in np.unique(ordinals):
+        mine = ordinals == ordinal
+        found.append((points[0][mine], points[1][mine], points[2][mine], points[3][mine]))
+    return found
 
 
-def _renumbered(points: Points, now: Mapping[int, int]) -> Points:
+def _slice(points: Points, start: int, stop: int) -> Points:
     ordinals, arrivals, newest, known = points
-    here = np.array([int(o) in now for o in ordinals], bool)
-    return np.array([now[int(o)] for o in ordinals[here]], np.int64), arrivals[here], newest[here], known[here]
+    return ordinals[start:stop], arrivals[start:stop], newest[start:stop], known[start:stop]

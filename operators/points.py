@@ -2,7 +2,7 @@
 
 A live reader tells every shard how far it is. It promises that a clock which walks the points instead of all records passes the same
 refresh instants at the same places, and knows of the same silences: a point stands where the newest event time reaches another multiple of
-the grid, on both sides of a silence, at least every half `idle`, and at the end of every batch. Times are int64 microseconds.
+the grid, on both sides of a silence, at least every `idle`, and at the end of every batch. Times are int64 microseconds.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Points:
         cell = newest // self.grid_us
         chosen[1:] |= cell[1:] != cell[:-1]
         # a silence stands between two points; within a busy stretch no two points are so far apart that they look like one
-        beat = arrivals // max(1, self.idle_us // 2)
+        beat = arrivals // max(1, self.idle_us)
         apart = np.flatnonzero(beat[1:] != beat[:-1])
         chosen[apart] = chosen[apart + 1] = True
         self.newest, self.told = int(newest[-1]), int(arrivals[-1])

@@ -17,7 +17,7 @@ from headrace.errors import HeadraceError
 from sources.topics import Settings, TopicError, TopicMissing, brokers_of, consumer_of, offsets_at, partitions_of, watermarks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     Integers = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -134,6 +134,14 @@ class Consumer:
             if high >= 0:
                 found[topic, partition] = max(0, high - following)
         return found
+
+    def pause(self, names: Collection[TopicAndPartition]) -> None:
+        """Take nothing of these partitions for now."""
+        self._client.pause([self._partition(*name) for name in names])
+
+    def resume(self, names: Collection[TopicAndPartition]) -> None:
+        """Take of these partitions again, from where they were paused."""
+        self._client.resume([self._partition(*name) for name in names])
 
     def close(self) -> None:
         """End the reading; nothing is committed by it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 WAITING_BATCHES = 4
 TAKE_S = 0.005
 TELL_S = 0.05
+AHEAD_ROWS = 100_000
 GRACE_US = 50_000
 """By how much log time stays behind the wall in a silence: as long as a record may be on its way."""
 
@@ -77,6 +79,9 @@ class _Partition:
     ordinal: int
     place: Place
     points: Points
+    ahead: deque[tuple[int, int]] = field(default_factory=deque)
+    ahead_rows: int = 0
+    paused: bool = False
 
 
 class Reader:
@@ -215,6 +220,9 @@ class Reader:
                 counts[f"rows {source}"] = kept.num_rows
                 ready.rows += kept.num_rows
         add_counts(ready.counts, {name: n for name, n in counts.items() if n})
+        if not self.caught_up:
+            partition.ahead.append((decoded.arrival_us, len(raw.offsets)))
+            partition.ahead_rows += len(raw.offsets)
         partition.place = Place(int(raw.offsets[-1]) + 1, decoded.arrival_us, newest)
         ready.places[source, raw.partition] = partition.place
 
@@ -238,6 +246,22 @@ class Reader:
         add_counts(ready.counts, {f"{what} {source}": n for what, n in prepared.counts.items()})
         add_counts(ready.counts, {f"failed {feature}": n for feature, n in prepared.failures.items()})
 
+    def _keep_together(self, at_end: Mapping[tuple[str, int], float]) -> None:
+        """Pause the partitions that have run ahead of the others: their rows are held by the shards until the others have come there."""
+        named = {(self.topics[source], p): each for (source, p), each in self.partitions.items()}
+        read = min((each.place.arrival_us for name, each in named.items() if name not in at_end), default=None)
+        for each in named.values():
+            while each.ahead and (read is None or each.ahead[0][0] <= read):
+                each.ahead_rows -= each.ahead.popleft()[1]
+        pause = [name for name, each in named.items() if not each.paused and each.ahead_rows > AHEAD_ROWS]
+        resume = [name for name, each in named.items() if each.paused and each.ahead_rows < AHEAD_ROWS // 2]
+        for name in (*pause, *resume):
+            named[name].paused = not named[name].paused
+        if pause:
+            self.consumer.pause(pause)
+        if resume:
+            self.consumer.resume(resume)
+
     def _tell(self, ready: Ready) -> None:
         """Add how far the log is read, every few milliseconds and in a silence."""
         now = time.time()
@@ -257,6 +281,8 @@ class Reader:
             upto[each.ordinal] = read
         points, self._waiting = self._waiting, []
         ready.told = Told(upto, joined_points(points))
+        if not self.caught_up:
+            self._keep_together(at_end)
         if caught_up:
             self.caught_up = True
         ready.caught_up = self.caught_up

@@ -99,10 +99,10 @@ def _clock(run: Run, plan: Plan, start: Start) -> LiveClock:
     number = {name: i for i, name in enumerate(clock.partitions)}
     last = run.course.slices[-1].upto_us
     for name, arrival in _ends(run).items():
-        clock.upto[number[name]] = max(clock.upto[number[name]], arrival - 1)
+        clock.upto[number[name]] = max(int(clock.upto[number[name]]), arrival - 1)
     clock.tick = last
     for each, walked, members in zip(clock.sets, run.facts.clocks, run.facts.members, strict=True):
-        place = [each.place[number[run.course.partitions[int(m)]]] for m in members]
+        place = [int(each.place[number[run.course.partitions[int(m)]]]) for m in members]
         arrays = walked.freeze()
         for field in ("last", "newest"):
             column = np.full(len(each.members), MIN64, np.int64)

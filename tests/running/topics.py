@@ -103,6 +103,12 @@ class FakeConsumer:
     def commit(self, offsets: Any) -> None:
         """Nobody watches."""
 
+    def pause(self, names: Any) -> None:
+        """Rows are few."""
+
+    def resume(self, names: Any) -> None:
+        """Nothing is paused."""
+
     def close(self) -> None:
         """Nothing is open."""
 
