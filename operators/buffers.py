@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from operators.kernels.tables import Array
 
-LIMIT_BYTES = 256 << 20
+LIMIT_BYTES = 512 << 20
 SMALLEST_BYTES = 1 << 16
 UNUSED = 3
 """References to a piece of memory that only the pool holds: the list's, the loop's, and that of the count itself."""
@@ -37,10 +37,8 @@ class Buffers:
         size = int(np.prod(shape)) * kind.itemsize
         if size < SMALLEST_BYTES:
             return np.empty(shape, kind)
-        # sizes in steps of an eighth, so that batches of nearly one length share their pieces
-        step = 1 << (size.bit_length() - 4)
-        room = -(-size // step) * step
-        array: Array = self._piece(room)[:size].view(kind).reshape(shape)
+        # powers of two, so that batches of any length share few pieces: what of a piece is never written to takes no memory
+        array: Array = self._piece(1 << (size - 1).bit_length())[:size].view(kind).reshape(shape)
         return array
 
     def _piece(self, room: int) -> Array:
@@ -65,3 +63,29 @@ class Buffers:
 
 OUTPUT = Buffers()
 """What the roll-ups of this process write into."""
+
+_zeros: list[Array] = [np.zeros(SMALLEST_BYTES, np.uint8)]
+
+
+def joined(parts: list[Array]) -> Array:
+    """One array of several of one type; a single one is not copied."""
+    if len(parts) == 1:
+        return parts[0]
+    out = OUTPUT.take((sum(len(p) for p in parts),), parts[0].dtype)
+    np.concatenate(parts, out=out)
+    return out
+
+
+def filled(rows: int, value: int) -> Array:
+    """So many times a whole number."""
+    out = OUTPUT.take((rows,), np.int64)
+    out.fill(value)
+    return out
+
+
+def zeros(rows: int, columns: int = 1) -> Array:
+    """A matrix of zero bytes, columns × rows, that is everybody's: nobody may write to it."""
+    size = rows * columns
+    if size > len(_zeros[0]):
+        _zeros[0] = np.zeros(2 * size, np.uint8)
+    return _zeros[0][:size].reshape(columns, rows)

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.arrow import array, nulls, pc
+from operators.buffers import filled, joined
 from operators.kernels import order as orders
 from operators.kernels import tables as t
 from operators.keys import words_of
@@ -62,7 +63,7 @@ class Merged:
             order = self._as_seen(arrival, time, order)
         self.order = order
         numbers = [layout.sources.index(name) if name else -1 for name in self.names]
-        source = np.full(self.n, numbers[0]) if len(set(numbers)) == 1 else np.repeat(np.array(numbers, np.int64), self.counts)
+        source = filled(self.n, numbers[0]) if len(set(numbers)) == 1 else np.repeat(np.array(numbers, np.int64), self.counts)
         self.arrival, self.time, self.source = self._ordered(arrival), self._ordered(time), self._ordered(source)
         self.hashes = self._ordered(self._words("_h"))
         flags = [_early(p.batch) for p in self.pieces]
@@ -78,8 +79,7 @@ class Merged:
 
     def _words(self, column: str) -> Array:
         """A column of int64 that every piece has."""
-        parts = [words_of(p.batch.column(column)) for p in self.pieces]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return joined([words_of(p.batch.column(column)) for p in self.pieces])
 
     def _ordered(self, values: Array) -> Array:
         return values if self.order is None else values[self.order]

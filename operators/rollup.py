@@ -13,6 +13,7 @@ import pyarrow as pa
 from bytewax.operators import StatefulBatchLogic
 
 from headrace.arrow import array, pc
+from operators.buffers import OUTPUT, zeros
 from operators.cells import cell_column, input_words
 from operators.clock import clock_sets
 from operators.kernels import tables as t
@@ -84,21 +85,19 @@ class KeyRollup:
         if not n:
             return None
         # what a row's source does not bring is read by no track of it
-        values = np.empty((max([1, *(len(s) for s in layout.slots.values())]), n), np.int64)
-        missing = np.zeros(values.shape, np.uint8)
-        passes = np.zeros((max([1, *(len(s) for s in layout.filters.values())]), n), np.uint8)
+        values = OUTPUT.take((max([1, *(len(s) for s in layout.slots.values())]), n), np.int64)
+        missing = early = zeros(n)
+        passes = OUTPUT.take((max(len(s) for s in layout.filters.values()), n), np.uint8)
         entity, source, time, arrival = (np.zeros(0, np.int64) for _ in range(4))
-        early = np.zeros(n, np.uint8)
         if merged.n:
             offsets, data = (NO_OFFSETS, NO_DATA) if self.exact else key_bytes(merged.keys)
             entity = self.state.find(merged.hashes, (merged.source >= 0).view(np.uint8), offsets, data)
             source, time = merged.source, merged.time
             arrival = merged.arrival if facts.floor == t.MIN64 else np.maximum(merged.arrival, facts.floor)
             if merged.early is not None:
-                early[: merged.n] = merged.early
-            for name in layout.sources:
-                if name in merged.sources:
-                    self._inputs(merged, name, values, missing, passes)
+                early = np.append(merged.early, np.zeros(ticks, np.uint8))
+            found = {name: self._inputs(merged, name, values, passes) for name in layout.sources if name in merged.sources}
+            missing = _missing(merged, found, values.shape)
         if ticks:
             ends = ((entity, -1), (source, -2), (time, 0), (arrival, facts.tick + 1))
             entity, source, time, arrival = (np.append(column, value) for column, value in ends)
@@ -118,15 +117,18 @@ class KeyRollup:
                 passed[g] = facts.clocks[clock].passed(at)
         return passed
 
-    def _inputs(self, merged: Merged, name: str, values: Array, missing: Array, passes: Array) -> None:
+    def _inputs(self, merged: Merged, name: str, values: Array, passes: Array) -> dict[int, Array]:
+        """Write what a source brings; returns by slot which of its rows are null, where some are."""
         at = merged.rows_of(name)
+        missing = {}
         for slot, column in enumerate(self.layout.slots[name]):
             words, is_null = input_words(merged.column(name, column), value_type(self.layout.types[column]), self.state.texts)
             values[slot, at] = words
             if is_null is not None:
-                missing[slot, at] = is_null
+                missing[slot] = is_null
         for slot, column in enumerate(self.layout.filters[name]):
             passes[slot, at] = pc.fill_null(merged.column(name, column), False).to_numpy(zero_copy_only=False)
+        return missing
 
     def _batch(self, written: Written, merged: Merged, facts: Facts) -> pa.RecordBatch:
         """What was written for a group as a batch: key columns, time, then what the mode adds, then cells by id."""
@@ -192,6 +194,19 @@ class KeyRollup:
         hashes = state.record[entities, 0]
         at = state.key_at[entities] if not self.exact else state.key_at[:0]
         return keys_back(hashes, at, state.arena, self.key.types)
+
+
+def _missing(merged: Merged, found: dict[str, dict[int, Array]], shape: tuple[int, ...]) -> Array:
+    """Which inputs are null, slots × rows, from those of each source."""
+    slots, rows = shape
+    if not any(found.values()):
+        return zeros(rows, slots)
+    missing = np.zeros(shape, np.uint8)
+    for name, nulls in found.items():
+        at = merged.rows_of(name)
+        for slot, is_null in nulls.items():
+            missing[slot, at] = is_null
+    return missing
 
 
 class Rollup(StatefulBatchLogic[Any, Any, int]):

@@ -140,7 +140,7 @@ class KeyState:
 
         `offsets`, `data` are the key's bytes by row, empty where the hash identifies it.
         """
-        out = np.empty(len(hashes), np.int64)
+        out = OUTPUT.take((len(hashes),), np.int64)
         at = 0
         while True:
             limit = min(len(self.alive), 2 * len(self.slots) // 3)
