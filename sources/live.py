@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sources.identities import Entry
-    from sources.reader import Place, Reader, Ready
+    from sources.partition import Place
+    from sources.reader import Reader, Ready
 
 Item = tuple[str, Share]
 AWAKE_S = 0.001
@@ -77,7 +78,7 @@ class LivePart(StatefulSourcePartition[Item, int]):
         """The shares of the next batch; in an epoch that is a checkpoint every shard is told so once."""
         if self.ended:
             raise StopIteration
-        ready = self.reader.take()
+        ready = self._waiting()
         self.empty = ready is None
         number = None
         if self.checkpoint is not None and not self.asked:
@@ -94,6 +95,13 @@ class LivePart(StatefulSourcePartition[Item, int]):
             if pieces or counts or ready.told is not None or number is not None:
                 items.append((key, Share(shard, self.number, pieces, ready.told, counts, number, ready.caught_up)))
         return items
+
+    def _waiting(self) -> Ready | None:
+        """All batches that wait, as one."""
+        ready = self.reader.take()
+        while ready is not None and (more := self.reader.take()) is not None:
+            ready.add(more)
+        return ready
 
     def next_awake(self) -> datetime | None:
         """Soon, where nothing waits."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,14 +22,14 @@ from operators.keys import words_of
 from operators.messages import Piece, add_counts
 from operators.points import Points, grid_of
 from operators.shard import Prepared
-from operators.shares import Told, joined_points
+from operators.shares import Told, joined_points, joined_words
 from sources.identities import Identities
+from sources.partition import Kept, Partition, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from headrace.plan.model import Plan
-    from operators.kernels.tables import Array
     from operators.shard import Sharder
     from sources.consumer import Consumer, RawBatch
     from sources.identities import Entry
@@ -41,15 +40,6 @@ TELL_S = 0.05
 AHEAD_ROWS = 100_000
 GRACE_US = 50_000
 """By how much log time stays behind the wall in a silence: as long as a record may be on its way."""
-
-
-@dataclass(slots=True)
-class Place:
-    """Where the reading of a partition goes on: the next offset, the running arrival, the newest accepted event time."""
-
-    offset: int
-    arrival_us: int = MIN64
-    newest_us: int = MIN64
 
 
 @dataclass(slots=True)
@@ -64,6 +54,18 @@ class Ready:
     rows: int = 0
     caught_up: bool = False
 
+    def add(self, more: Ready) -> None:
+        """Take over the batch that comes next."""
+        for shard, pieces in more.pieces.items():
+            self.pieces.setdefault(shard, []).extend(pieces)
+        if more.told is not None:
+            self.told = more.told if self.told is None else joined_words([self.told, more.told])
+        add_counts(self.counts, more.counts)
+        self.places |= more.places
+        self.identities += more.identities
+        self.rows += more.rows
+        self.caught_up = more.caught_up or self.caught_up
+
 
 class Letters(Protocol):
     """Who takes what cannot be used: `raw`, its message number, a reason and the field that is wrong; blocks briefly."""
@@ -71,17 +73,6 @@ class Letters(Protocol):
     def add(self, source: str, raw: RawBatch, index: int, reason: str, column: str | None) -> None:
         """One message is a dead letter."""
         ...
-
-
-@dataclass(slots=True)
-class _Partition:
-    source: str
-    ordinal: int
-    place: Place
-    points: Points
-    ahead: deque[tuple[int, int]] = field(default_factory=deque)
-    ahead_rows: int = 0
-    paused: bool = False
 
 
 class Reader:
@@ -106,17 +97,16 @@ class Reader:
         self.open_consumer = open_consumer
         self.skip_upto = dict(skip_upto or {})
         grid = grid_of(group.refresh_us for group in plan.groups)
-        self.partitions: dict[tuple[str, int], _Partition] = {}
+        self.partitions: dict[tuple[str, int], Partition] = {}
         for name, place in places.items():
             source = plan.source(name[0])
             points = Points(grid, source.idle_us, source.max_ahead_us)
-            self.partitions[name] = _Partition(name[0], list(all_partitions).index(name), place, points)
+            self.partitions[name] = Partition(*name, list(all_partitions).index(name), place, points)
         self.identities = Identities(plan, places)
         self.queue: queue.Queue[Ready] = queue.Queue(WAITING_BATCHES)
         self.consumer: Any = None
         self.caught_up = False
         self._told_at = 0.0
-        self._waiting: list[tuple[Array, Array, Array, Array]] = []
         self._failure: BaseException | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="headrace-kafka", daemon=True)
@@ -172,19 +162,19 @@ class Reader:
 
     def _prepare(self, raws: list[RawBatch]) -> Ready | None:
         ready = Ready()
-        accepted: dict[str, list[tuple[int, pa.RecordBatch, Array, Array, int]]] = {}
         for raw in raws:
-            self._accept(raw, ready, accepted)
-        for source, parts in accepted.items():
-            self._split(source, parts, ready)
-        self._tell(ready)
-        return ready if ready.places or ready.told is not None else None
+            self._accept(raw, ready)
+        upto = None if self.caught_up else self._together()
+        self._release(ready, upto)
+        self._tell(ready, upto)
+        return ready if ready.places or ready.told is not None or ready.counts else None
 
-    def _accept(self, raw: RawBatch, ready: Ready, accepted: dict[str, list[Any]]) -> None:
+    def _accept(self, raw: RawBatch, ready: Ready) -> None:
+        """Decode and judge the messages of one partition; what is accepted waits to be released."""
         source = self.source_of[raw.topic]
         partition = self.partitions[source, raw.partition]
-        place = partition.place
-        decoded = self.decoders[source].decode(raw, place.arrival_us)
+        before = partition.read
+        decoded = self.decoders[source].decode(raw, before.arrival_us)
         for dead in decoded.dead:
             self._bury(source, raw, dead.index, dead.reason, dead.field)
         counts = {f"messages {source}": len(raw.offsets)}
@@ -192,97 +182,106 @@ class Reader:
         batch = decoded.batch
         bound = self.skip_upto.get(source, MIN64)
         if bound != MIN64 and batch.num_rows:
-            arrivals = words_of(batch.column("_arrival"))
-            known = int(np.searchsorted(arrivals, bound, side="right"))
+            known = int(np.searchsorted(words_of(batch.column("_arrival")), bound, side="right"))
             counts[f"loaded already {source}"] = known
             batch = batch.slice(known)
-        newest = place.newest_us
+        newest = before.newest_us
         if batch.num_rows:
-            times, arrivals = words_of(batch.column(self.plan.source(source).time)), words_of(batch.column("_arrival"))
-            column = batch.column(self.plan.source(source).time)
-            has_time = pc.is_valid(column).to_numpy(zero_copy_only=False) if column.null_count else None
-            at, at_newest, known_at = partition.points.of(times, has_time, arrivals)
-            self._waiting.append((np.full(len(at), partition.ordinal), at, at_newest, known_at))
-            found, kept, kept_times, kept_arrivals, newest = self.sharder.accept(source, batch, place.newest_us)
-            add_counts(counts, {f"{reason} {source}": n for reason, n in found.counts.items()})
-            if found.rejected:
-                index_of = {int(offset): i for i, offset in enumerate(raw.offsets)}
-                for reason, rows in found.rejected:
-                    for offset in rows.column("_offset").to_pylist():
-                        self._bury(source, raw, index_of[int(offset or 0)], reason, None)
-            new = self.identities.fresh(source, kept, kept_times, raw.partition, ready.identities)
-            if new is not None:
-                counts[f"duplicate {source}"] = kept.num_rows - len(new)
-                kept, kept_times, kept_arrivals = kept.take(array(new)), kept_times[new], kept_arrivals[new]
-            if kept.num_rows:
-                first = int(words_of(kept.column("_offset"))[0])
-                accepted.setdefault(source, []).append((partition.ordinal, kept, kept_times, kept_arrivals, first))
-                counts[f"rows {source}"] = kept.num_rows
-                ready.rows += kept.num_rows
+            newest = self._judge(partition, raw, batch, newest, counts)
         add_counts(ready.counts, {name: n for name, n in counts.items() if n})
-        if not self.caught_up:
-            partition.ahead.append((decoded.arrival_us, len(raw.offsets)))
-            partition.ahead_rows += len(raw.offsets)
-        partition.place = Place(int(raw.offsets[-1]) + 1, decoded.arrival_us, newest)
-        ready.places[source, raw.partition] = partition.place
+        partition.read = Place(int(raw.offsets[-1]) + 1, decoded.arrival_us, newest)
 
-    def _bury(self, source: str, raw: RawBatch, index: int, reason: str, column: str | None) -> None:
-        if self.letters is not None:
-            self.letters.add(source, raw, index, reason, column)
+    def _judge(self, partition: Partition, raw: RawBatch, batch: pa.RecordBatch, newest: int, counts: dict[str, int]) -> int:
+        source = partition.source
+        column = batch.column(self.plan.source(source).time)
+        has_time = pc.is_valid(column).to_numpy(zero_copy_only=False) if column.null_count else None
+        partition.see(*partition.points.of(words_of(column), has_time, words_of(batch.column("_arrival"))))
+        found, kept, times, arrivals, after = self.sharder.accept(source, batch, newest)
+        add_counts(counts, {f"{reason} {source}": n for reason, n in found.counts.items()})
+        if found.rejected:
+            index_of = {int(offset): i for i, offset in enumerate(raw.offsets)}
+            for reason, rows in found.rejected:
+                for offset in words_of(rows.column("_offset")).tolist():
+                    self._bury(source, raw, index_of[offset], reason, None)
+        if kept.num_rows:
+            partition.keep(kept, words_of(kept.column("_offset")), times, arrivals, newest)
+        return after
 
-    def _split(self, source: str, parts: list[tuple[int, pa.RecordBatch, Array, Array, int]], ready: Ready) -> None:
-        parts.sort(key=lambda part: part[0])
-        ordinal, batch, times, arrivals, first = parts[0]
-        if len(parts) > 1:
-            names = batch.schema.names
-            batch = pa.RecordBatch.from_arrays([pa.concat_arrays([p[1].column(n) for p in parts]) for n in names], names)
-            times, arrivals = np.concatenate([p[2] for p in parts]), np.concatenate([p[3] for p in parts])
-            order = np.argsort(arrivals, kind="stable")
-            batch, times, arrivals = batch.take(array(order)), times[order], arrivals[order]
-        prepared = Prepared()
-        self.sharder.split(prepared, 0, source, batch, times, arrivals, (ordinal, first))
-        for shard, piece in prepared.pieces:
-            ready.pieces.setdefault(shard, []).append(piece)
-        add_counts(ready.counts, {f"{what} {source}": n for what, n in prepared.counts.items()})
-        add_counts(ready.counts, {f"failed {feature}": n for feature, n in prepared.failures.items()})
-
-    def _keep_together(self, at_end: Mapping[tuple[str, int], float]) -> None:
-        """Pause the partitions that have run ahead of the others: their rows are held by the shards until the others have come there."""
+    def _together(self) -> int | None:
+        """The arrival that all partitions which are not at their end have come to; those that run ahead of it are paused for a while."""
+        at_end = self.consumer.at_end
         named = {(self.topics[source], p): each for (source, p), each in self.partitions.items()}
-        read = min((each.place.arrival_us for name, each in named.items() if name not in at_end), default=None)
-        for each in named.values():
-            while each.ahead and (read is None or each.ahead[0][0] <= read):
-                each.ahead_rows -= each.ahead.popleft()[1]
-        pause = [name for name, each in named.items() if not each.paused and each.ahead_rows > AHEAD_ROWS]
-        resume = [name for name, each in named.items() if each.paused and each.ahead_rows < AHEAD_ROWS // 2]
+        upto = min((each.read.arrival_us - 1 for name, each in named.items() if name not in at_end), default=None)
+        pause = [name for name, each in named.items() if not each.paused and each.waiting_rows > AHEAD_ROWS]
+        resume = [name for name, each in named.items() if each.paused and each.waiting_rows < AHEAD_ROWS // 2]
         for name in (*pause, *resume):
             named[name].paused = not named[name].paused
         if pause:
             self.consumer.pause(pause)
         if resume:
             self.consumer.resume(resume)
+        return upto
 
-    def _tell(self, ready: Ready) -> None:
-        """Add how far the log is read, every few milliseconds and in a silence."""
+    def _release(self, ready: Ready, upto: int | None) -> None:
+        """Split what all partitions have come to, for the shards."""
+        accepted: dict[str, list[tuple[int, Kept]]] = {}
+        for name, partition in self.partitions.items():
+            before = partition.place
+            for kept in partition.release(upto):
+                new = self.identities.fresh(name[0], kept.batch, kept.times, name[1], ready.identities)
+                if new is not None:
+                    add_counts(ready.counts, {f"duplicate {name[0]}": len(kept.offsets) - len(new)})
+                    columns = (column[new] for column in (kept.offsets, kept.times, kept.arrivals, kept.newest))
+                    kept = Kept(kept.batch.take(array(new)), *columns)
+                if len(kept.offsets):
+                    accepted.setdefault(name[0], []).append((partition.ordinal, kept))
+            if partition.place is not before:
+                ready.places[name] = partition.place
+        for source, parts in accepted.items():
+            self._split(source, parts, ready)
+
+    def _bury(self, source: str, raw: RawBatch, index: int, reason: str, column: str | None) -> None:
+        if self.letters is not None:
+            self.letters.add(source, raw, index, reason, column)
+
+    def _split(self, source: str, parts: list[tuple[int, Kept]], ready: Ready) -> None:
+        parts.sort(key=lambda part: part[0])
+        ordinal, kept = parts[0]
+        batch, times, arrivals = kept.batch, kept.times, kept.arrivals
+        if len(parts) > 1:
+            names = batch.schema.names
+            batch = pa.RecordBatch.from_arrays([pa.concat_arrays([k.batch.column(n) for _, k in parts]) for n in names], names)
+            times, arrivals = np.concatenate([k.times for _, k in parts]), np.concatenate([k.arrivals for _, k in parts])
+            if (arrivals[1:] < arrivals[:-1]).any():
+                order = np.argsort(arrivals, kind="stable")
+                batch, times, arrivals = batch.take(array(order)), times[order], arrivals[order]
+        prepared = Prepared()
+        self.sharder.split(prepared, 0, source, batch, times, arrivals, (ordinal, int(kept.offsets[0])))
+        for shard, piece in prepared.pieces:
+            ready.pieces.setdefault(shard, []).append(piece)
+        add_counts(ready.counts, {f"rows {source}": len(times)})
+        add_counts(ready.counts, {f"{what} {source}": n for what, n in prepared.counts.items()})
+        add_counts(ready.counts, {f"failed {feature}": n for feature, n in prepared.failures.items()})
+        ready.rows += len(times)
+
+    def _tell(self, ready: Ready, upto: int | None) -> None:
+        """Add how far the log was sent, every few milliseconds and in a silence."""
         now = time.time()
         at_end = self.consumer.at_end
         caught_up = len(at_end) == len(self.partitions)
-        if now - self._told_at < TELL_S and not (caught_up and not self.caught_up):
+        if now - self._told_at < TELL_S and (self.caught_up or not (ready.rows or caught_up)):
             return
         self._told_at = now
-        upto = {}
+        sent, points = {}, []
         for (source, p), each in self.partitions.items():
             # the next record may have the arrival of the last one
-            read = each.place.arrival_us - 1 if each.place.arrival_us != MIN64 else MIN64
+            read = each.read.arrival_us - 1 if each.read.arrival_us != MIN64 else MIN64
             since = at_end.get((self.topics[source], p))
             if since is not None:
-                silent = each.place.arrival_us + int((now - since) * 1e6) if read != MIN64 else int(now * 1e6)
+                silent = each.read.arrival_us + int((now - since) * 1e6) if read != MIN64 else int(now * 1e6)
                 read = max(read, silent - GRACE_US)
-            upto[each.ordinal] = read
-        points, self._waiting = self._waiting, []
-        ready.told = Told(upto, joined_points(points))
-        if not self.caught_up:
-            self._keep_together(at_end)
-        if caught_up:
-            self.caught_up = True
+            sent[each.ordinal] = read if upto is None else min(read, upto)
+            points += each.say(upto)
+        ready.told = Told(sent, joined_points(points))
+        self.caught_up = self.caught_up or caught_up
         ready.caught_up = self.caught_up

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from headrace.archive import Folder
 from headrace.errors import StorageError
-from sources.reader import Place
+from sources.partition import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

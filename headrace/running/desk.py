@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from headrace.running.checkpoints import Checkpoints, Complete
     from headrace.running.watch import Watch
     from sources.identities import Entry
-    from sources.reader import Place, Ready
+    from sources.partition import Place
+    from sources.reader import Ready
 
 STOP, STOP_AT = "stop-request.json", "stop-at.json"
 POLL_S = 0.5

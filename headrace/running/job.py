@@ -140,9 +140,8 @@ class RunWorker:
 
     def _reader(self, part: int) -> Reader:
         """The reader of a part: the partitions that are its by their number."""
-        from operators.decode import Decoder
-
         from headrace.archive import Layout as LogLayout
+        from operators.decode import Decoder
 
         start, parts = self.job.start, self.job.options.processes
         topics = topics_of(self.repository, self.plan)

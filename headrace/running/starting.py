@@ -14,7 +14,7 @@ from headrace.errors import HeadraceError, StorageError
 from headrace.plan import build
 from operators.kernels.tables import MIN64
 from operators.shard import SHARDS
-from sources.reader import Place
+from sources.partition import Place
 
 from .checkpoints import Checkpoints, Complete
 

@@ -70,8 +70,8 @@ stores = ["local"]
 """
 
 
-def make_shop(folder: Path, rows: int = 2_000, seed: int = 7) -> Repository:
-    """The repository in `folder`, with about `rows` clicks and a third as many payments."""
+def make_shop(folder: Path, rows: int = 2_000, seed: int = 7, unique_clicks: bool = False) -> Repository:
+    """The repository in `folder`, with about `rows` clicks and a third as many payments; `unique_clicks`: no two have one identity."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "definitions.py").write_text(DEFINITIONS)
     (folder / "headrace.toml").write_text(SETTINGS)
@@ -81,6 +81,8 @@ def make_shop(folder: Path, rows: int = 2_000, seed: int = 7) -> Repository:
         layout = Layout.of(repository.sources[name])
         for partition in range(partitions):
             table = _partition(name, rng, count // partitions)
+            if unique_clicks and name == "clicks":
+                table = table.set_column(0, "click_id", pa.array(np.arange(table.num_rows) + partition * rows))
             write(repository.config.archive_uri, layout, table, partition=partition, rows_per_group=100)
     return repository
 

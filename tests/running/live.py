@@ -24,7 +24,8 @@ from operators.shard import Sharder
 from replay.run import MODES, Options, Run, in_memory
 from sinks.memory import Collected
 from sources.live import LiveInput
-from sources.reader import Place, Reader
+from sources.partition import Place
+from sources.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
