@@ -116,7 +116,7 @@ def _now(repository: Repository, group: FeatureGroup, entities: list[dict[str, A
     table = step_table(key, grouped)
     store = open_store(repository.config.store_url(names[0]), read_only=True)
     try:
-        _check_table(store, table, names[0])
+        check_table(store, table, names[0])
         asked = pa.RecordBatch.from_arrays([pa.array([e[f.name] for e in entities], f.type) for f in table.keys], schema=table.keys)
         steps = store.read(table, asked)
     finally:
@@ -134,7 +134,7 @@ def _now(repository: Repository, group: FeatureGroup, entities: list[dict[str, A
     return found
 
 
-def _check_table(store: OnlineStore, table: StepTable, name: str) -> None:
+def check_table(store: OnlineStore, table: StepTable, name: str) -> None:
     """Raises where the store holds nothing of this version of the group."""
     standing = [each for each in store.tables() if each.group == table.group]
     if any(each.digest == table.digest for each in standing):

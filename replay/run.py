@@ -77,12 +77,15 @@ class Run:
         bounds: tuple[int | None, int | None] = (None, None),
         options: Options | None = None,
         with_place: bool = False,
+        silent: bool = False,
     ) -> None:
-        """`bounds` are the first instant of what comes out and the one behind the last, in microseconds."""
+        """`bounds` are the first instant of what comes out and the one behind the last, in microseconds; `silent`: nothing has come between
+        the ends of the logs and the latter.
+        """
         self.plan, self.logs, self.mode, self.spine, self.bounds = plan, logs, mode, spine, bounds
         self.options = options or Options()
         self.layouts = [build_layout(plan, key, mode) for key in range(len(plan.keys))]
-        self.course = plan_slices(plan, logs, self.options.slice_rows, self._start(), bounds[1])
+        self.course = plan_slices(plan, logs, self.options.slice_rows, self._start(), bounds[1], silent)
         self.facts = LogFacts(plan, self.course, logs, mode, self.options.checkpoint_slices)
         self.sharder = Sharder(plan, self.layouts, with_place)
         self.progress: Any = Progress()

@@ -64,9 +64,17 @@ class Course:
 
 
 def plan_slices(
-    plan: Plan, logs: Mapping[str, Log], rows: int = SLICE_ROWS, start_us: int | None = None, stop_us: int | None = None
+    plan: Plan,
+    logs: Mapping[str, Log],
+    rows: int = SLICE_ROWS,
+    start_us: int | None = None,
+    stop_us: int | None = None,
+    silent: bool = False,
 ) -> Course:
-    """The slices of the logs between two instants of log time, `start_us` included and `stop_us` not."""
+    """The slices of the logs between two instants of log time, `start_us` included and `stop_us` not.
+
+    `silent`: nothing has come behind the logs' ends before `stop_us`, so that the clocks go on up to there.
+    """
     partitions: list[tuple[str, int]] = []
     parts: list[Part] = []
     for source in sorted(plan.sources, key=lambda s: s.name):
@@ -80,7 +88,7 @@ def plan_slices(
     first = MIN64 if start_us is None else start_us
     last = MAX64 if stop_us is None else stop_us - 1
     inside = [p for p in parts if p.group.rows and p.group.max_arrival_us >= first and p.group.min_arrival_us <= last]
-    beyond = frozenset(p.source for p in parts if p.group.rows and p.group.max_arrival_us > last)
+    beyond = frozenset(p.source for p in parts if p.group.rows and (silent or p.group.max_arrival_us > last))
     after = MIN64 if start_us is None else start_us - 1
     slices = _cut(inside, _bounds(inside, rows, last, last if beyond else None), after)
     lead: tuple[SlicePlan, ...] = ()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import typer
 
-from headrace.cli import archive, dead, log, project, replaying, running, values
+from headrace.cli import archive, dead, log, project, replaying, running, values, verifying
 from headrace.cli.options import Environment, Folder
 
 app = typer.Typer(
@@ -64,6 +64,7 @@ for command, told in (
     (running.run, "Compute features on the live stream."),
     (archive.archive, "Bring a topic into the log of its source."),
     (values.get, "The values of entities, now or at an instant."),
+    (verifying.verify, "Compare the online store with a replay of the log."),
 ):
     _register(app, command, told)
 

@@ -1,0 +1,92 @@
+"""The command `verify`: the online store against a replay of the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headrace.cli.options import Context, Environment, Folder, Json, argument, open_repository, option
+
+if TYPE_CHECKING:
+    from headrace.verifying import Verified
+
+DIFFERENT = 1
+
+
+def verify(
+    context: Context,
+    group: Annotated[str, argument("GROUP", help="The group's name.")],
+    n: Annotated[int, option("-n", metavar="N", help="How many entities, taken at random (100).", min=1)] = 100,
+    seed: Annotated[int | None, option("--seed", metavar="S", help="The same entities once more; others each time otherwise.")] = None,
+    store: Annotated[str | None, option("--store", metavar="NAME", help="Which online store; the first otherwise.")] = None,
+    limit: Annotated[int, option("--limit", metavar="N", help="How many differences are shown (20).", min=1)] = 20,
+    repo: Folder = None,
+    env: Environment = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the online store with a replay of the log, cell by cell, at the same place in the log.
+
+    It ends with 0 where all cells are equal, with 1 where one differs. Entities whose newest events are not archived yet are not counted.
+
+    Example:
+      headrace verify buyer_activity
+      headrace verify buyer_activity -n 1000 --seed 7 --json
+    """
+    from headrace.cli.output import print_json
+    from headrace.cli.progress import watching
+    from headrace.verifying import verify as verify_group
+
+    repository = open_repository(context, repo, env)
+    with watching(f"replaying {group}") as watch:
+        found = verify_group(repository, group, n, seed, store, watch)
+    if as_json:
+        print_json(_as_dict(found, limit))
+    else:
+        _tell(found, limit)
+    if found.equal < found.cells:
+        raise typer.Exit(DIFFERENT)
+
+
+def _as_dict(found: Verified, limit: int) -> dict[str, object]:
+    told: dict[str, object] = {name: getattr(found, name) for name in found.__dataclass_fields__ if name != "differences"}
+    told["share"] = found.share
+    told["differences"] = [{name: getattr(each, name) for name in each.__dataclass_fields__} for each in found.differences[:limit]]
+    return told
+
+
+def _tell(found: Verified, limit: int) -> None:
+    from headrace.cli.output import plural, print_rows, say
+    from headrace.entities import format_entity
+    from headrace.texts import shown
+    from headrace.times import format_time
+
+    if found.cells:
+        of = f"{plural(found.equal, 'cell')} of {found.cells:,} equal"
+        print(f"{found.group}: {percent(found.equal, found.cells)} %, {of}, in {found.entities:,} of {found.stored:,} entities")
+    else:
+        print(f"{found.group}: nothing was compared")
+    if found.close:
+        print(f"{plural(found.close, 'cell')} of these not to the last bit, but within 1e-9")
+    if found.not_archived:
+        print(f"{plural(found.not_archived, 'entity', 'entities')} more not archived yet, and not counted")
+    if found.differences:
+        rows = [
+            [format_entity(d.entity), d.feature, shown(d.online), shown(d.replay), f"{format_time(d.arrival_us)}, {d.n}"]
+            for d in found.differences[:limit]
+        ]
+        print_rows(["entity", "cell", "online", "replay", "arrival, n"], rows)
+        if len(found.differences) > limit:
+            print(f"and {len(found.differences) - limit:,} more")
+        say(f"--seed {found.seed} compares the same entities once more")
+
+
+def percent(equal: int, cells: int) -> str:
+    """The share in percent; 100 where all are equal and nowhere else.
+
+    >>> percent(3, 3), percent(2, 3), percent(999_999, 1_000_000)
+    ('100', '66.6', '99.9')
+    """
+    if equal == cells:
+        return "100"
+    return f"{equal * 1000 // cells / 10:.1f}"
