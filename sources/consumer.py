@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headrace.errors import HeadraceError
-from sources.topics import Settings, TopicError, TopicMissing, brokers_of, consumer_of, offsets_at, partitions_of, watermarks
+from sources.topics import Settings, TopicError, TopicMissing, brokers_of, consumer_of, logger, offsets_at, partitions_of, watermarks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from concurrent.futures import Future
 
     Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 TopicAndPartition = tuple[str, int]
 BATCH_MESSAGES = 5_000
 PROBE_S = 0.5
-PROBE_TIMEOUT_S = 0.2
+ANSWER_S = 2.0   # longer than a fetch may wait at a broker, behind which an answer stands
 # what the promises stand on, whatever [kafka.client] says
 OURS: Settings = {
     "auto.offset.reset": "error",
@@ -33,7 +34,7 @@ OURS: Settings = {
     "enable.partition.eof": True,
 }
 # a partition that was fetched far ahead is fetched again soon, not after the second that is librdkafka's default
-DEFAULTS: Settings = {"fetch.queue.backoff.ms": 20, "max.poll.interval.ms": 86_400_000}
+DEFAULTS: Settings = {"fetch.queue.backoff.ms": 20, "max.poll.interval.ms": 86_400_000, "reconnect.backoff.max.ms": 1_000}
 
 
 class OffsetGap(HeadraceError):
@@ -69,12 +70,13 @@ class Consumer:
 
     def __init__(self, settings: Settings, starts: Mapping[TopicAndPartition, int], *, group: str | None = None) -> None:
         """Connects in the background; raises where `settings` are not librdkafka's."""
-        from confluent_kafka import KafkaError, TopicPartition
+        from confluent_kafka import OFFSET_END, KafkaError, TopicPartition
 
         self.at_end: dict[TopicAndPartition, float] = {}
         self.trouble: str | None = None
         self._codes: Any = KafkaError
         self._partition: Any = TopicPartition
+        self._partition_end = OFFSET_END
         self._settings, self._group = settings, group
         self._next = dict(starts)
         self._one_topic = len({topic for topic, _ in starts}) == 1
@@ -82,6 +84,8 @@ class Consumer:
         self._held: dict[TopicAndPartition, float] = {}
         self._failure: HeadraceError | None = None
         self._probed_s = 0.0
+        self._asker: Any = None
+        self._asked: Future[Any] | None = None
         self._client = consumer_of({**DEFAULTS, **settings, **OURS}, group, self._on_error)
         self._client.assign([TopicPartition(topic, partition, offset) for (topic, partition), offset in starts.items()])
 
@@ -106,15 +110,15 @@ class Consumer:
             self._refuse()
         return [self._batch(name, group, received_s) for name, group in groups.items()]
 
-    def commit(self, offsets: Mapping[TopicAndPartition, int]) -> None:
-        """Tell Kafka how far the group is; returns at once, and what goes wrong is only lost to who watches."""
+    def commit(self, offsets: Mapping[TopicAndPartition, int], *, wait: bool = False) -> None:
+        """Tell Kafka how far the group is; returns at once unless it is to `wait`, and what goes wrong is only lost to who watches."""
         if self._group is None or not offsets:
             return
         from confluent_kafka import KafkaException
 
         places = [self._partition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
         try:
-            self._client.commit(offsets=places, asynchronous=True)
+            self._client.commit(offsets=places, asynchronous=not wait)
         except KafkaException as error:
             self.trouble = str(error.args[0])
         except RuntimeError:   # closed meanwhile
@@ -224,26 +228,39 @@ class Consumer:
 
     def _probe(self) -> None:
         """See whether the brokers are back, and what is still at its end: librdkafka says an end once."""
+        if not self._somebody_answers():
+            return
         from confluent_kafka import KafkaException
 
-        now = time.monotonic()
-        if now - self._probed_s < PROBE_S:
-            return
-        self._probed_s = now
         before = self.trouble
-        found = {}
+        latest = [self._partition(topic, partition, self._partition_end) for topic, partition in self._next]
         try:
-            for topic, partition in self._next:
-                at = self._partition(topic, partition)
-                found[topic, partition] = self._client.get_watermark_offsets(at, timeout=PROBE_TIMEOUT_S, cached=False)[1]
+            found = self._client.offsets_for_times(latest, timeout=ANSWER_S)
         except KafkaException:
             return
-        if self.trouble is before:
+        ends = {(at.topic, at.partition): at.offset for at in found if at.error is None}
+        if self.trouble is before and len(ends) == len(self._next):
             self.trouble = None
             for name, since_s in self._held.items():
-                if found[name] <= max(self._next[name], self._ends.get(name, 0)):
+                if ends[name] <= max(self._next[name], self._ends.get(name, 0)):
                     self.at_end.setdefault(name, since_s)
             self._held.clear()
+
+    def _somebody_answers(self) -> bool:
+        """Whether a broker has answered a client of its own, which is asked again and again and never waited for."""
+        from confluent_kafka.admin import AdminClient
+
+        now_s = time.monotonic()
+        if self._asked is None:
+            if now_s - self._probed_s >= PROBE_S:
+                self._probed_s = now_s
+                self._asker = self._asker or AdminClient({**DEFAULTS, **self._settings}, logger=logger)
+                self._asked = self._asker.describe_cluster(request_timeout=ANSWER_S)
+            return False
+        if not self._asked.done():
+            return False
+        answer, self._asked = self._asked, None
+        return answer.exception() is None
 
     def _gap(self, topic: str, partition: int) -> HeadraceError:
         from confluent_kafka import KafkaException

@@ -20,8 +20,8 @@ Settings = Mapping[str, str | int | float | bool]
 ANSWER_S = 10.0
 SHOWN_TOPICS = 20
 
-_log = logging.getLogger("headrace.kafka")
-_log.addHandler(logging.NullHandler())
+logger = logging.getLogger("headrace.kafka")
+logger.addHandler(logging.NullHandler())
 
 
 class TopicError(HeadraceError):
@@ -45,7 +45,7 @@ def consumer_of(settings: Settings, group: str | None, on_error: Callable[[Any],
     if on_error is not None:
         config["error_cb"] = on_error
     try:
-        return confluent_kafka.Consumer(config, logger=_log)
+        return confluent_kafka.Consumer(config, logger=logger)
     except confluent_kafka.KafkaException as error:
         found = error.args[0]
         text = f"the settings of Kafka are not understood: {found.str()}; [kafka.client] takes librdkafka's names"

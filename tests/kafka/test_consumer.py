@@ -9,11 +9,12 @@ import pytest
 
 from headrace.errors import UserError
 from sources.consumer import Consumer, OffsetGap, TopicError
-from tests.kafka.broker import Broker
 from tests.kafka.messages import read, told, wait_for, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from tests.kafka.broker import Broker
 
 Starts = dict[tuple[str, int], int]
 
@@ -171,22 +172,21 @@ def test_settings_that_are_not_understood_are_the_users() -> None:
 
 
 def test_brokers_that_go_away_are_waited_for(broker: Broker) -> None:
-    """With a broker of its own, killed and started again; what was at its end is not while nobody knows."""
-    with Broker() as other:
-        topic = other.topic(2)
-        write(other, topic, numbered(3))
-        consumer = Consumer(other.settings, {(topic, 0): 0, (topic, 1): 0})
-        try:
-            wait_for(lambda: len(consumer.at_end) == 2, consumer)
-            since = dict(consumer.at_end)
-            other.kill()
-            wait_for(lambda: consumer.trouble is not None, consumer)
-            assert consumer.at_end == {}
-            other.start()
-            wait_for(lambda: consumer.trouble is None, consumer, within_s=60)
-            wait_for(lambda: len(consumer.at_end) == 2, consumer)
-            assert consumer.at_end == since
-            write(other, topic, numbered(2), partition=1)
-            assert sorted(told(read(consumer, 2))) == [(topic, 1, 0, b"v0"), (topic, 1, 1, b"v1")]
-        finally:
-            consumer.close()
+    """What was at its end is not while nobody knows, and is again, since then, when nothing came. The broker keeps data and port."""
+    topic = broker.topic(2)
+    write(broker, topic, numbered(3))
+    consumer = Consumer(broker.settings, {(topic, 0): 0, (topic, 1): 0})
+    try:
+        wait_for(lambda: len(consumer.at_end) == 2, consumer)
+        since = dict(consumer.at_end)
+        broker.kill()
+        wait_for(lambda: consumer.trouble is not None, consumer)
+        assert consumer.at_end == {}
+        broker.start()
+        wait_for(lambda: consumer.trouble is None, consumer, within_s=60)
+        wait_for(lambda: len(consumer.at_end) == 2, consumer)
+        assert consumer.at_end == since
+        write(broker, topic, numbered(2), partition=1)
+        assert sorted(told(read(consumer, 2))) == [(topic, 1, 0, b"v0"), (topic, 1, 1, b"v1")]
+    finally:
+        consumer.close()

@@ -1,0 +1,100 @@
+"""Steps as a topic, for other systems: a step of the flow for each shard.
+
+Each step of a group is a message of JSON, keyed by its entity, so that a compacted topic keeps the newest of each:
+
+    key    {"buyer_id": 7}
+    value  {"buyer_id": 7, "time": "2024-01-01T00:00:00.000000Z", "arrival": …, "n": 3, "views": 2, …}
+    header id = <digest of the group>:<arrival>:<n>:<time>, times in microseconds
+
+Promises that what was sent before a checkpoint is written before the checkpoint counts: at least once, in the order of an entity's steps,
+and one that comes again has the same id. Features that change with the clock have their value at the step's own time. NaN and infinities
+are null, binary is base64, durations are ISO 8601. `arrival` and `n` give their names to features of that name and are `_arrival` and `_n`
+then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+from bytewax.operators import StatefulBatchLogic
+
+from headrace.arrow import pc
+from operators.keys import words_of
+from operators.messages import End, Rows
+from sinks.producer import DeliveryError, Producer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from headrace.plan.model import GroupPlan, KeyPlan, Plan
+    from operators.live import Keeper
+
+NAME = "topic"
+ID = "id"
+_ISO = "%Y-%m-%dT%H:%M:%SZ"
+_ENCODE = msgspec.json.Encoder().encode
+
+
+class TopicStep(StatefulBatchLogic[Any, Any, None]):
+    """Writes the steps of one shard; `topics` are those of the groups, by name. A group without one is left out."""
+
+    def __init__(self, plan: Plan, producer: Producer, topics: Mapping[str, str], keeper: Keeper | None = None) -> None:
+        """Without a `keeper` everything is flushed at the end of every epoch."""
+        self.groups = [StepMessages(plan.keys[group.key], group) for group in plan.groups]
+        self.producer, self.topics, self.keeper = producer, topics, keeper
+        self.shard = -1
+
+    def on_batch(self, values: list[Any]) -> tuple[Iterable[Any], bool]:
+        """Send what comes; blocks while too much waits. Raises `DeliveryError`, which ends the flow: a restart sends it again."""
+        for value in values:
+            if isinstance(value, End):
+                self.shard = value.shard
+            elif isinstance(value, Rows):
+                group = self.groups[value.group]
+                topic = self.topics.get(group.name)
+                if topic is not None:
+                    for key, body, identity in group(value.batch):
+                        self.producer.send(topic, body, key, [(ID, identity)])
+        return [], False
+
+    def snapshot(self) -> None:
+        """Where a checkpoint waits, return when the topics have everything."""
+        if self.keeper is None:
+            self.producer.flush()
+        elif self.keeper.awaits(self.shard, NAME):
+            self.producer.flush()
+            self.keeper.flushed(self.shard, NAME)
+
+
+class StepMessages:
+    """The messages of a group's steps."""
+
+    def __init__(self, key: KeyPlan, group: GroupPlan) -> None:
+        self.name, self.digest, self.keys = group.name, group.digest, list(key.names)
+        self.features = [feature.name for feature in group.features]
+
+    def __call__(self, batch: pa.RecordBatch) -> Iterable[tuple[bytes, bytes, bytes]]:
+        """Key, value and id of every row of a finished batch of steps."""
+        arrival, n = ("_arrival" if "arrival" in self.features else "arrival", "_n" if "n" in self.features else "n")
+        names = [*self.keys, "time", arrival, n, *self.features]
+        wanted = [*self.keys, "time", "_arrival", "_n", *self.features]
+        columns = [_plain(batch.column(name)) for name in wanted]
+        keys = len(self.keys)
+        times, arrivals, counts = (words_of(batch.column(name)).tolist() for name in ("time", "_arrival", "_n"))
+        for row, when, since, events in zip(zip(*columns, strict=True), times, arrivals, counts, strict=True):
+            value = dict(zip(names, row, strict=True))
+            key = _ENCODE(dict(zip(self.keys, row[:keys], strict=True)))
+            yield key, _ENCODE(value), f"{self.digest}:{since}:{events}:{when}".encode()
+
+
+def _plain(column: Any) -> list[Any]:
+    """The values as JSON has them; times as text, whatever their year."""
+    if pa.types.is_timestamp(column.type):
+        column = pc.strftime(column, format=_ISO)
+    found: list[Any] = column.to_pylist()
+    return found
+
+
+__all__ = ["DeliveryError", "Producer", "StepMessages", "TopicStep"]
