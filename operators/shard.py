@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     from operators.layout import Layout
 
 SHARDS = 32
-SHIFT = 59
 SHARD_KEYS = (
     "00o", "01y", "02g", "03b", "04d", "05v", "06w", "07u", "08k", "09c", "10t", "11j", "12f", "13i", "14a", "15k",
     "16j", "17q", "18r", "19a", "20x", "21b", "22i", "23y", "24g", "25w", "26u", "27g", "28m", "29t", "30o", "31g",
 )  # fmt: skip
 """What Bytewax hashes. Found by search: they split evenly over 2, 4, 8 and 16 workers and within one of even over 3, 5, 6, 7 and 12, where
 `00` to `31` would give one of two workers two thirds. The last character has no meaning."""
+FEW_SHARDS = 8
+FEW_SHARD_KEYS = ("00o", "01y", "03b", "04d", "07u", "22i", "25w", "31g")
+"""The names of shards where there are eight: what a batch costs in each counts for a live flow more than how many workers it can have. They
+split evenly over 2, 4 and 8 workers and within one of even over 3, 5, 6 and 7."""
 
 OUTSIDE = 255
 REASONS = {judge.NO_TIME: "no event time", judge.TOO_LATE: "too late", judge.TOO_FAR_AHEAD: "too far ahead of its arrival"}
@@ -69,9 +72,9 @@ class Prepared:
 class Sharder:
     """Judges, derives and splits the batches of a plan's sources. Called from several threads at once."""
 
-    def __init__(self, plan: Plan, layouts: Sequence[Layout], with_place: bool = False) -> None:
+    def __init__(self, plan: Plan, layouts: Sequence[Layout], with_place: bool = False, shards: int = SHARDS) -> None:
         """`with_place` adds `_o`, the rows' order within their partition, for outputs that are sorted at the end."""
-        self.plan, self.layouts, self.with_place = plan, layouts, with_place
+        self.plan, self.layouts, self.with_place, self.shards = plan, layouts, with_place, shards
         self.requests: dict[tuple[str, int], dict[str, pa.DataType]] = {}
         self.names = [s.name for s in plan.sources]
         wanted: dict[str, set[str]] = {s.name: set() for s in plan.sources}
@@ -176,7 +179,12 @@ class Sharder:
             if missing is not None:
                 prepared.count("null key", int(missing.sum()))
                 rows = rows.filter(pa.array(~missing))
-            prepared.pieces.extend(pieces_of(rows, len(columns), slice_, layout.key, self.names.index(source), order))
+            prepared.pieces.extend(pieces_of(rows, len(columns), slice_, layout.key, self.names.index(source), order, self.shards))
+
+
+def shard_keys(shards: int) -> tuple[str, ...]:
+    """The names of the shards, by their numbers."""
+    return {SHARDS: SHARD_KEYS, FEW_SHARDS: FEW_SHARD_KEYS}[shards]
 
 
 def features_of_columns(plan: Plan) -> dict[str, list[str]]:
@@ -201,14 +209,17 @@ def without_key(columns: Sequence[Column]) -> Array | None:
     return missing
 
 
-def pieces_of(rows: pa.RecordBatch, parts: int, slice_: int, key: int, source: int, order: tuple[int, int]) -> list[tuple[int, Piece]]:
+def pieces_of(
+    rows: pa.RecordBatch, parts: int, slice_: int, key: int, source: int, order: tuple[int, int], shards: int = SHARDS
+) -> list[tuple[int, Piece]]:
     """The rows split by shard; `k0…` are the `parts` key columns, a column `_h` is added behind the arrival."""
     if not rows.num_rows:
         return []
     hashes = key_hashes([rows.column(f"k{i}") for i in range(parts)])
     permutation = np.empty(len(hashes), np.int64)
-    ends = np.empty(SHARDS, np.int64)
-    splitting.split(hashes, SHIFT, permutation, ends)
+    ends = np.empty(shards, np.int64)
+    # the upper bits of a hash are its shard
+    splitting.split(hashes, 65 - shards.bit_length(), permutation, ends)
     rows = rows.add_column(2, "_h", pa.array(hashes)).take(array(permutation))
     pieces = []
     start = 0

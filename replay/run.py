@@ -18,7 +18,7 @@ from operators.kernels import tables as t
 from operators.layout import build_layout
 from operators.merged import BEHIND
 from operators.messages import fitted
-from operators.shard import Sharder
+from operators.shard import SHARDS, Sharder
 from replay.facts import LogFacts
 from replay.slices import SLICE_ROWS, plan_slices
 from sinks.memory import Collected
@@ -63,6 +63,7 @@ class Options:
     batch_rows: int | None = None
     checkpoint_slices: int = CHECKPOINT_SLICES
     threads: int = 2
+    shards: int = SHARDS
 
 
 class Run:
@@ -87,7 +88,7 @@ class Run:
         self.layouts = [build_layout(plan, key, mode) for key in range(len(plan.keys))]
         self.course = plan_slices(plan, logs, self.options.slice_rows, self._start(), bounds[1], silent)
         self.facts = LogFacts(plan, self.course, logs, mode, self.options.checkpoint_slices)
-        self.sharder = Sharder(plan, self.layouts, with_place)
+        self.sharder = Sharder(plan, self.layouts, with_place, self.options.shards)
         self.progress: Any = Progress()
 
     def _start(self) -> int | None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from operators.messages import Mark, add_counts
-from operators.shard import SHARD_KEYS, Prepared
+from operators.shard import Prepared, shard_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -70,6 +70,7 @@ class ArchiveInput(FixedPartitionedSource[Item, int]):
         """
         self.course, self.logs, self.sharder, self.facts, self.readers, self.tally = course, logs, sharder, facts, readers, tally
         self.probes, self.start, self.batch_rows = probes, start, batch_rows
+        self.keys = shard_keys(sharder.shards)
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="headrace-read")
 
     def list_parts(self) -> list[str]:
@@ -133,14 +134,14 @@ class ArchiveReader(StatefulSourcePartition[Item, int]):
             add_counts(counts, {f"rows {part.source}": prepared.rows})
             add_counts(counts, {f"{reason} {part.source}": n for reason, n in prepared.counts.items()})
             add_counts(counts, {f"failed {feature}": n for feature, n in prepared.failures.items()})
-            items.extend((SHARD_KEYS[shard], piece) for shard, piece in prepared.pieces)
+            items.extend((self.of.keys[shard], piece) for shard, piece in prepared.pieces)
         plan = slices[self.slice]
         if self.number == 0 and self.of.probes is not None:
-            items.extend((SHARD_KEYS[shard], piece) for shard, piece in self.of.probes.pieces(plan, self.slice == len(slices) - 1))
+            items.extend((self.of.keys[shard], piece) for shard, piece in self.of.probes.pieces(plan, self.slice == len(slices) - 1))
         facts = self.of.facts.of(self.slice).facts if self.number == 0 else None
-        told = self.number % len(SHARD_KEYS)
+        told = self.number % len(self.of.keys)
         items.extend(
-            (key, Mark(self.slice, self.number, shard, facts, counts if shard == told else None)) for shard, key in enumerate(SHARD_KEYS)
+            (key, Mark(self.slice, self.number, shard, facts, counts if shard == told else None)) for shard, key in enumerate(self.of.keys)
         )
         self.slice += 1
         self.sent = True

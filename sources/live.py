@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from operators.shard import SHARD_KEYS
+from operators.shard import shard_keys
 from operators.shares import Share
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class LivePart(StatefulSourcePartition[Item, int]):
         self.places = {name: each.place for name, each in reader.partitions.items()}
         self.identities: list[Entry] = []
         self.checkpoint = desk.epoch(number)
+        self.keys = shard_keys(reader.sharder.shards)
         self.asked = False
         self.ended = False
         self.empty = False
@@ -84,14 +85,14 @@ class LivePart(StatefulSourcePartition[Item, int]):
         if self.checkpoint is not None and not self.asked:
             number, self.asked = self.checkpoint, True
         if ready is None:
-            return [] if number is None else [(key, Share(shard, self.number, checkpoint=number)) for shard, key in enumerate(SHARD_KEYS)]
+            return [] if number is None else [(key, Share(shard, self.number, checkpoint=number)) for shard, key in enumerate(self.keys)]
         self.places |= ready.places
         self.identities += ready.identities
         self.desk.gave(ready)
         items = []
-        for shard, key in enumerate(SHARD_KEYS):
+        for shard, key in enumerate(self.keys):
             pieces = ready.pieces.get(shard, [])
-            counts = ready.counts if shard == self.number % len(SHARD_KEYS) and ready.counts else None
+            counts = ready.counts if shard == self.number % len(self.keys) and ready.counts else None
             if pieces or counts or ready.told is not None or number is not None:
                 items.append((key, Share(shard, self.number, pieces, ready.told, counts, number, ready.caught_up)))
         return items

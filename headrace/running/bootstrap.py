@@ -14,7 +14,6 @@ import numpy as np
 from operators.kernels import tables as t
 from operators.kernels.tables import MIN64
 from operators.live_clock import LiveClock
-from operators.shard import SHARDS
 from replay.run import Options, Run
 from sinks.newest import NewestStep
 from sources.identities import entries_of
@@ -47,7 +46,7 @@ def bootstrap(
 ) -> Complete:
     """Replay the archive into the first checkpoint and the stores; returns the checkpoint, which counts then."""
     logs = {source.name: log_of(repository, source.name) for source in plan.sources}
-    run = Run(plan, logs, t.STEPS, options=Options(workers=workers))
+    run = Run(plan, logs, t.STEPS, options=Options(workers=workers, shards=start.shards))
     run.facts.keep_last = True
     frozen: dict[int, list[dict[str, Any]]] = {}
 
@@ -66,12 +65,12 @@ def bootstrap(
     for store in stores:
         store.flush()
     sequence = {"clock": _clock(run, plan, start).freeze()}
-    parts = {shard: packed({"sequence": sequence, "held": [], "keys": frozen.pop(shard)}) for shard in range(SHARDS)}
+    parts = {shard: packed({"sequence": sequence, "held": [], "keys": frozen.pop(shard)}) for shard in range(start.shards)}
     links = checkpoints.write_parts(NUMBER, 0, parts, dict.fromkeys(parts, True))
     checkpoints.note_shards(NUMBER, 0, {shard: [link] for shard, link in links.items()})
     identities = [entry for name, unique in run.facts.unique.items() for entry in entries_of(name, unique)]
     checkpoints.note_part(NUMBER, 0, start.places, [checkpoints.write_identities(NUMBER, 0, identities)] if identities else [])
-    complete = checkpoints.complete(NUMBER, 1, SHARDS)
+    complete = checkpoints.complete(NUMBER, 1, start.shards)
     if complete is None:
         raise RuntimeError("a checkpoint that was just written is not there")
     return complete

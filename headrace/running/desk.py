@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from headrace.errors import StorageError
 from headrace.running.checkpoints import unpacked
-from operators.shard import SHARDS
 from sources.identities import remembered
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ class RunDesk:
         first_number: int,
         every: int,
         stop_epochs: int,
+        shards: int,
         counted: Callable[[Complete], None] | None = None,
     ) -> None:
         """Every `every`-th epoch is a checkpoint; a stop takes effect `stop_epochs` after it was asked for; `counted` is told of
@@ -49,7 +49,7 @@ class RunDesk:
         """
         self.checkpoints, self.watch, self.parts = checkpoints, watch, parts
         self.first_number, self.every, self.stop_epochs = first_number, every, stop_epochs
-        self.counted = counted
+        self.counted, self.shards = counted, shards
         self.identity_files: dict[int, list[str]] = {}
         self.lateness_us: dict[str, int] = {}
         self._identities: dict[int, list[Entry]] = {}
@@ -150,7 +150,7 @@ class RunDesk:
         """Let the newest checkpoint that is whole count; False where one is still awaited."""
         for number, noted in reversed(list(self._noted)):
             try:
-                found = self.checkpoints.complete(number, self.parts, SHARDS)
+                found = self.checkpoints.complete(number, self.parts, self.shards)
             except StorageError as error:
                 self.watch.trouble = str(error)
                 return False

@@ -94,7 +94,7 @@ class RunWorker:
         options = job.options
         stop_epochs = max(2, round(3.0 / options.epoch_s))
         self.desk = RunDesk(
-            self.checkpoints, self.watch, options.processes, job.first_number, options.every, stop_epochs, self._counted
+            self.checkpoints, self.watch, options.processes, job.first_number, options.every, stop_epochs, job.start.shards, self._counted
         )
         self.desk.lateness_us = {source.name: source.lateness_us for source in self.plan.sources}
         if job.start.complete is not None:
@@ -149,7 +149,7 @@ class RunWorker:
         decoders = {name: Decoder(LogLayout.of(source.base), source.format) for name, source in sources.items()}
         mine = {name: place for i, (name, place) in enumerate(sorted(start.places.items())) if i % parts == part}
         reader = Reader(
-            self.plan, Sharder(self.plan, self.layouts), decoders, topics, start.partitions, mine,
+            self.plan, Sharder(self.plan, self.layouts, shards=start.shards), decoders, topics, start.partitions, mine,
             self._consumer, self.letters, start.skip_upto,
         )  # fmt: skip
         for files in () if start.complete is None else start.complete.identities:

@@ -13,7 +13,7 @@ from headrace.archive import FileLog, Folder, Layout
 from headrace.errors import HeadraceError, StorageError
 from headrace.plan import build
 from operators.kernels.tables import MIN64
-from operators.shard import SHARDS
+from operators.shard import FEW_SHARDS
 from sources.partition import Place
 
 from .checkpoints import Checkpoints, Complete
@@ -49,6 +49,7 @@ class Start:
     complete: Complete | None = None
     skip_upto: dict[str, int] = field(default_factory=dict)
     gaps: tuple[tuple[str, int, int, int], ...] = ()
+    shards: int = FEW_SHARDS
     unreadable: str | None = None
 
     @property
@@ -91,9 +92,9 @@ def checkpoints_of(repository: Repository, groups: Sequence[FeatureGroup]) -> Ch
     return Checkpoints(uri, repository.config.state.options)
 
 
-def what_is_kept(groups: Sequence[FeatureGroup]) -> dict[str, Any]:
+def what_is_kept(groups: Sequence[FeatureGroup], shards: int = FEW_SHARDS) -> dict[str, Any]:
     """What a folder of checkpoints says of itself."""
-    return {"groups": {group.name: group.digest for group in groups}, "shards": SHARDS}
+    return {"groups": {group.name: group.digest for group in groups}, "shards": shards}
 
 
 def find_start(

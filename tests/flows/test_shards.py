@@ -15,7 +15,7 @@ from bytewax.operators import StatefulBatchLogic
 from bytewax.testing import TestingSource
 
 from flows.features import Nowhere
-from operators.shard import SHARD_KEYS, SHARDS
+from operators.shard import FEW_SHARD_KEYS, FEW_SHARDS, SHARD_KEYS, SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,14 +35,14 @@ class _Seen(StatefulBatchLogic[Any, Any, None]):
         return
 
 
-def shards_by_worker(workers: int) -> list[int]:
+def shards_by_worker(workers: int, names: tuple[str, ...] = SHARD_KEYS) -> list[int]:
     """How many shards each worker has, the fewest first."""
     where: dict[str, int] = {}
     flow = Dataflow("shards")
-    keys = op.input("keys", flow, TestingSource([(key, key) for key in SHARD_KEYS]))
+    keys = op.input("keys", flow, TestingSource([(key, key) for key in names]))
     op.output("end", op.stateful_batch("seen", keys, lambda _: _Seen(where)), Nowhere())
     cluster_main(flow, [], 0, epoch_interval=timedelta(0), worker_count_per_proc=workers)
-    assert len(where) == SHARDS
+    assert len(where) == len(names)
     found = Counter(where.values())
     return sorted([*found.values(), *[0] * (workers - len(found))])
 
@@ -56,6 +56,12 @@ def test_shards_split_evenly_over_powers_of_two(workers: int) -> None:
 def test_shards_split_within_one_of_even_over_other_numbers(workers: int) -> None:
     fewest, *_, most = shards_by_worker(workers)
     assert most - fewest <= 1
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4, 5, 6, 7, 8])
+def test_few_shards_split_as_evenly(workers: int) -> None:
+    fewest, *_, most = shards_by_worker(workers, FEW_SHARD_KEYS)
+    assert most - fewest <= (0 if FEW_SHARDS % workers == 0 else 1)
 
 
 def test_shards_have_different_names_in_the_order_of_their_numbers() -> None:

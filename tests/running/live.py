@@ -20,7 +20,7 @@ from operators.kernels import tables as t
 from operators.keys import is_word
 from operators.layout import build_layout
 from operators.live import LiveSequence
-from operators.shard import Sharder
+from operators.shard import FEW_SHARDS, Sharder
 from replay.run import MODES, Options, Run, in_memory
 from sinks.memory import Collected
 from sources.live import LiveInput
@@ -69,7 +69,7 @@ def run_live(
     places = {name: Place(0) for name in topics.tables} if complete is None else complete.by_name()
     partitions = sorted(places)
     watch = Watch()
-    desk = RunDesk(checkpoints, watch, workers, 0 if complete is None else complete.number, every, 5)
+    desk = RunDesk(checkpoints, watch, workers, 0 if complete is None else complete.number, every, 5, FEW_SHARDS)
     desk.lateness_us = {s.name: s.lateness_us for s in plan.sources}
     keeper = FileKeeper(checkpoints, layouts, [is_word(plan.keys[la.key].types) for la in layouts], [], complete, watch)
     readers: list[Reader] = []
@@ -79,7 +79,7 @@ def run_live(
         decoders = {name: topics.decode(name) for name in names}
         mine = {name: place for i, (name, place) in enumerate(sorted(places.items())) if i % workers == part}
         consumer = lambda starts: topics.consumer(starts, seed + part, portion, upto or {})  # noqa: E731
-        reader = Reader(plan, Sharder(plan, layouts), decoders, names, partitions, mine, consumer)
+        reader = Reader(plan, Sharder(plan, layouts, shards=FEW_SHARDS), decoders, names, partitions, mine, consumer)
         if complete is not None:
             from headrace.running.checkpoints import unpacked
 
