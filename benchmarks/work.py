@@ -35,6 +35,24 @@ def make_events(path: Path, rows: int, keys: int, *, even: bool = False, seed: i
     pq.write_table(table, path, compression="lz4", row_group_size=131_072, use_dictionary=False)
 
 
+def make_stream(path: Path, rows: int, keys: int, *, seed: int = 9) -> None:
+    """The same sort of events with keys drawn evenly, made a million at a time: for more of them than fit in memory."""
+    rng = np.random.default_rng(seed)
+    schema = pa.schema([("k", pa.int64()), ("x", pa.float64()), ("ts", pa.timestamp("us", tz="UTC"))])
+    gap = DAYS * WINDOWS["1d"] // rows
+    now = START_US
+    with pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False) as writer:
+        for first in range(0, rows, 1_000_000):
+            count = min(1_000_000, rows - first)
+            times = now + np.cumsum(rng.integers(1, 2 * gap, count))
+            now = int(times[-1])
+            columns = [rng.integers(0, keys, count), rng.normal(50.0, 20.0, count), pa.array(times).cast(schema.field("ts").type)]
+            writer.write_table(pa.Table.from_arrays([pa.array(c) for c in columns], schema=schema), row_group_size=131_072)
+
+
+NINE = '"n": events.count().over(windows), "s": events["x"].sum().over(windows), "m": events["x"].max().over(windows)'
+"""The nine features of the work."""
+
 DEFINITIONS = '''"""The benchmark's feature repository."""
 
 import headrace as hr
@@ -42,21 +60,24 @@ import headrace as hr
 k = hr.Key("k", hr.Dimension("k"), "int64")
 events = hr.Source("events", schema={"k": "int64", "x": "float64", "ts": "timestamp"}, time="ts")
 windows = ["1h", "1d", "7d"]
-group = hr.FeatureGroup(
-    "group",
-    key=k,
-    features={"n": events.count().over(windows), "s": events["x"].sum().over(windows), "m": events["x"].max().over(windows)},
-)
+group = hr.FeatureGroup("group", key=k, features={FEATURES})
 '''
 
 
-def make_repository(folder: Path, events: Path) -> None:
-    """A feature repository with the events loaded."""
+def make_repository(folder: Path, events: Path, features: str = NINE) -> None:
+    """A feature repository with the events loaded; `features` are the items of its group's dict."""
     from headrace.archive import load
     from headrace.repository import Repository
 
     folder.mkdir(parents=True)
-    (folder / "definitions.py").write_text(DEFINITIONS)
+    (folder / "definitions.py").write_text(DEFINITIONS.replace("FEATURES", features))
     (folder / "headrace.toml").write_text('[project]\nname = "bench"\n')
     repository = Repository(folder)
     load(repository.sources["events"], [str(events)], repository.config.archive_uri)
+
+
+def make_spine(path: Path, rows: int, keys: int, *, seed: int = 8) -> None:
+    """Write a table of (k, at): so many questions at random instants."""
+    rng = np.random.default_rng(seed)
+    at = np.sort(rng.integers(START_US, START_US + DAYS * WINDOWS["1d"], rows))
+    pq.write_table(pa.table({"k": rng.integers(0, keys, rows), "at": pa.array(at).cast(pa.timestamp("us", tz="UTC"))}), path)

@@ -44,6 +44,13 @@ class Written:
     row: Array
 
 
+def _enlarged(array: Array, size: int) -> Array:
+    """The array with zeros behind it, whose memory is taken when they are written to."""
+    out = np.zeros(size, array.dtype)
+    out[: len(array)] = array
+    return out
+
+
 class KeyState:
     """All entities of one key in one shard."""
 
@@ -81,7 +88,7 @@ class KeyState:
         if self.count == size:
             # a state that was read back may have room for none
             size += min(3 * size, max(LARGE_ENTITIES, size // 2)) + 16
-            self.alive = np.concatenate([self.alive, np.zeros(size - len(self.alive), np.uint8)])
+            self.alive = _enlarged(self.alive, size)
             if not self.exact_hash:
                 self.key_at = np.resize(self.key_at, (size, 2))
             record = np.empty((size + 1, self.record.shape[1]), np.int64)
@@ -207,7 +214,7 @@ class KeyState:
         """Free entities that nothing can ask for; `passed[g]` is the newest refresh instant of each group's clock."""
         stop = min(self.count, self.swept + max(1024, int(self.count * share)))
         if self.free_top + stop - self.swept > len(self.free):
-            self.free = np.resize(self.free, self.free_top + stop - self.swept)
+            self.free = _enlarged(self.free, self.free_top + stop - self.swept)
         context = self._context()
         self.free_top = release.release(
             t.address(context), self.slots, self.record, self.record.shape[1], self.alive, self.free, self.free_top, self.swept, stop,
@@ -224,8 +231,8 @@ class KeyState:
     def size_bytes(self) -> int:
         """Bytes of what is in use."""
         arrays = (
-            self.slots, self.alive, self.free, self.key_at, self.arena, self.record[: self.count], self.timer_time, self.timer_entity,
-            self.texts.offsets, self.texts.data, self.pool[: int(self.control[t.CTL_TOP])],
+            self.slots, self.alive[: self.count], self.free[: self.free_top], self.key_at, self.arena, self.record[: self.count],
+            self.timer_time, self.timer_entity, self.texts.offsets, self.texts.data, self.pool[: int(self.control[t.CTL_TOP])],
         )  # fmt: skip
         return sum(a.nbytes for a in arrays)
 
