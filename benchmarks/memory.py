@@ -43,8 +43,8 @@ def state_bytes(entities: int, events: int) -> int:
     table = pa.table({"k": key, "x": rng.normal(50.0, 20.0, rows), "ts": pa.array(time).cast(pa.timestamp("us", tz="UTC"))})
     k = hr.Key("k", hr.Dimension("k"), "int64")
     source = hr.Source("events", schema={"k": "int64", "x": "float64", "ts": "timestamp"}, time="ts")
-    windows = ["1h", "1d", "7d"]
-    features = {"n": source.count().over(windows), "s": source["x"].sum().over(windows), "m": source["x"].max().over(windows)}
+    aggregates = {"n": source.count(), "s": source["x"].sum(), "m": source["x"].max()}
+    features = {name: aggregate.over(["1h", "1d", "7d"]) for name, aggregate in aggregates.items()}
     plan = build([hr.FeatureGroup("group", key=k, features=features)])
     run = Run(plan, {"events": events_log(source, table)}, t.EVENTS, options=Options(checkpoint_slices=1_000))
     run.facts.keep_last = True

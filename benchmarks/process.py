@@ -58,8 +58,8 @@ def main() -> None:
     spine = folder / "spine.parquet"
     begun = time.perf_counter()
     repository = hr.Repository(folder / "repository")
-    asked = {"spine": pq.read_table(spine), "time": "at"} if spine.exists() else {}
-    done = replay_files(repository, repository.resolve("group"), str(out), **asked)
+    asked, instant = (pq.read_table(spine), "at") if spine.exists() else (None, None)
+    done = replay_files(repository, repository.resolve("group"), str(out), spine=asked, time=instant)
     seconds = time.perf_counter() - begun
     shutil.rmtree(out, ignore_errors=True)
     print(json.dumps({"rows": done.read, "seconds": seconds, "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))

@@ -46,8 +46,8 @@ def make_stream(path: Path, rows: int, keys: int, *, seed: int = 9) -> None:
             count = min(1_000_000, rows - first)
             times = now + np.cumsum(rng.integers(1, 2 * gap, count))
             now = int(times[-1])
-            columns = [rng.integers(0, keys, count), rng.normal(50.0, 20.0, count), pa.array(times).cast(schema.field("ts").type)]
-            writer.write_table(pa.Table.from_arrays([pa.array(c) for c in columns], schema=schema), row_group_size=131_072)
+            table = pa.table({"k": rng.integers(0, keys, count), "x": rng.normal(50.0, 20.0, count), "ts": times})
+            writer.write_table(table.cast(schema), row_group_size=131_072)
 
 
 NINE = '"n": events.count().over(windows), "s": events["x"].sum().over(windows), "m": events["x"].max().over(windows)'
