@@ -140,7 +140,10 @@ class Consumer:
         return found
 
     def pause(self, names: Collection[TopicAndPartition]) -> None:
-        """Take nothing of these partitions for now."""
+        """Take nothing of these partitions for now; whether they are at their end is not known then."""
+        for name in names:
+            self.at_end.pop(name, None)
+            self._held.pop(name, None)
         self._client.pause([self._partition(*name) for name in names])
 
     def resume(self, names: Collection[TopicAndPartition]) -> None:

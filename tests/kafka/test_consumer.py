@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headrace.errors import UserError
-from sources.consumer import Consumer, OffsetGap, TopicError
+from sources.consumer import Consumer, OffsetGap, RawBatch, TopicError
 from tests.kafka.messages import read, told, wait_for, write
 
 if TYPE_CHECKING:
@@ -100,6 +100,27 @@ def test_the_end_is_seen_and_left(broker: Broker, consume: Consumers) -> None:
     batches = wait_for(lambda: consumer.at_end.get((topic, 0), 0.0) > first[topic, 0], consumer)
     assert [offset for _, _, offset, _ in told(batches)] == [5, 6]
     assert consumer.at_end[topic, 1] == first[topic, 1]
+
+
+def test_what_is_paused_goes_on_where_it_was(broker: Broker, consume: Consumers) -> None:
+    topic = broker.topic(2)
+    write(broker, topic, numbered(3_000))
+    consumer = consume({(topic, 0): 0, (topic, 1): 0})
+    batches: list[RawBatch] = []
+    until = time.monotonic() + 20
+    while not batches:
+        assert time.monotonic() < until
+        batches += consumer.take(0.1, limit=100)
+    consumer.pause([(topic, 0)])
+    write(broker, topic, numbered(5), partition=1)
+    assert [(partition, offset) for _, partition, offset, _ in told(read(consumer, 5))] == [(1, offset) for offset in range(5)]
+    assert (topic, 0) not in consumer.at_end
+    for _ in range(2):   # in the middle, then at the end
+        consumer.resume([(topic, 0)])
+        batches += wait_for(lambda: (topic, 0) in consumer.at_end, consumer)
+        assert [offset for _, _, offset, _ in told(batches)] == list(range(3_000))
+        consumer.pause([(topic, 0)])
+        assert (topic, 0) not in consumer.at_end
 
 
 def test_lag_is_what_was_not_taken(broker: Broker, consume: Consumers) -> None:
