@@ -140,13 +140,12 @@ class RunWorker:
 
     def _reader(self, part: int) -> Reader:
         """The reader of a part: the partitions that are its by their number."""
-        from headrace.archive import Layout as LogLayout
         from operators.decode import Decoder
 
         start, parts = self.job.start, self.job.options.processes
         topics = topics_of(self.repository, self.plan)
         sources = {name: self.repository.sources[name] for name in topics}
-        decoders = {name: Decoder(LogLayout.of(source.base), source.format) for name, source in sources.items()}
+        decoders = {name: Decoder.of(source, self.repository.config.kafka.registry) for name, source in sources.items()}
         mine = {name: place for i, (name, place) in enumerate(sorted(start.places.items())) if i % parts == part}
         reader = Reader(
             self.plan, Sharder(self.plan, self.layouts, shards=start.shards), decoders, topics, start.partitions, mine,
