@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 120.0
 POLL_S = 0.1
+MESSAGES_PER_POLL = 100
 OURS: Settings = {
     "enable.idempotence": True,   # in order and once, with acks of all replicas
     "message.timeout.ms": 0,      # a message is kept until it is written
+    "delivery.report.only.error": True,
 }
 DEFAULTS: Settings = {
     "linger.ms": 5,
@@ -47,6 +49,8 @@ class Producer:
         self.patience_s = patience_s
         self._settings = settings
         self._failure: DeliveryError | None = None
+        self._error: Any = confluent_kafka.KafkaException
+        self._sent = 0
         # librdkafka's other name for what must be ours
         given = {name: value for name, value in settings.items() if name != "delivery.timeout.ms"}
         config: dict[str, Any] = {**DEFAULTS, **given, **OURS, "error_cb": self._on_error, "on_delivery": self._delivered}
@@ -63,22 +67,23 @@ class Producer:
 
     def send(self, topic: str, value: bytes | None, key: bytes | None = None, headers: Sequence[tuple[str, bytes]] = ()) -> None:
         """Take one message; blocks while too many wait. Raises `DeliveryError` for this or an earlier one."""
-        from confluent_kafka import KafkaException
-
-        self._refuse()
-        waited_s, left = time.monotonic(), len(self._client)
+        if self._failure is not None:
+            raise self._failure
+        self._sent += 1
+        if self._sent % MESSAGES_PER_POLL == 0:
+            self._client.poll(0)
+        since: tuple[float, int] | None = None
         while True:
             try:
-                self._client.produce(topic, value, key, headers=list(headers))
-            except KafkaException as error:
-                raise self._refusal(topic, key, error.args[0]) from None
+                self._client.produce(topic, value, key, headers=list(headers) if headers else None)
             except BufferError:
+                since = self._progress(*(since or (time.monotonic(), len(self._client))))
                 self._client.poll(POLL_S)
                 self._refuse()
-                waited_s, left = self._progress(waited_s, left)
-                continue
-            self._client.poll(0)
-            return
+            except self._error as error:
+                raise self._refusal(topic, key, error.args[0]) from None
+            else:
+                return
 
     def flush(self) -> None:
         """Return when everything that was sent is written; raises `DeliveryError` where something is not, or nothing goes on."""
