@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 TIDY_S = 10.0
 RETAIN_S = 3_600.0
+LOOK_S = 60.0
+"""How often new partitions are looked for."""
 
 
 class ArchiveGap(HeadraceError):
@@ -139,7 +141,8 @@ class ArchiveRun:
         bounds = watermarks(settings, source.topic)
         starts = self._starts(bounds, accept_gap)
         until = {partition: high for partition, (_, high) in bounds.items()} if once else None
-        self.reader: TopicReader = TopicReader(settings, source.topic, starts, repository.config.named(f"archive.{source.name}"), until)
+        group = repository.config.named(f"archive.{source.name}")
+        self.reader: TopicReader = TopicReader(settings, source.topic, starts, group, until, LOOK_S)
         self.skipped: Skipped = Skipped()
         self.closing = Closing(self.log)
         self.appenders: dict[int, Appender] = {}
@@ -231,7 +234,7 @@ class ArchiveRun:
         """How far it is."""
         files = sum(each.files for each in list(self.appenders.values()))
         seconds = time.monotonic() - self._began_s
-        return Status(self.messages, self.rows, self.dead, files, self.reader.lag(), seconds, self.reader.trouble)
+        return Status(self.messages, self.rows, self.dead, files, self.reader.lag, seconds, self.reader.trouble)
 
     def execute(self) -> Archived:
         """Run the flow to its end."""
@@ -247,12 +250,15 @@ class ArchiveRun:
         Drafts(self.log.folder).tidy()
 
         def intake() -> Intake:
-            return Intake(self.source, Decoder(self.log.layout, self.source.format), self.ends, skip_upto_us, self.skipped)
+            decoder = Decoder.of(self.source, self.repository.config.kafka.registry)
+            return Intake(self.source, decoder, self.ends, skip_upto_us, self.skipped)
 
         flow = build(TopicInput(self.reader, self.tick), intake, lambda: LogStep(self))
         try:
             with _signals(self.stop):
                 run_main(flow, epoch_interval=timedelta(seconds=10))
+            self._retained_s = 0.0
+            self._tidy(RETAIN_S + 1.0)
         # Bytewax wraps what a step raises; the error of ours says more
         except Exception:
             if self.failure is None:
@@ -265,8 +271,6 @@ class ArchiveRun:
         self.box.flush()
         if self.reader.failure is not None:
             raise self.reader.failure
-        self._retained_s = 0.0
-        self._tidy(RETAIN_S + 1.0)
         told = self.status()
         return Archived(
             source=self.source.name,

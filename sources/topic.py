@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
@@ -28,21 +28,31 @@ WAITING_TAKES = 4
 TAKE_MESSAGES = 20_000
 TAKE_S = 0.05
 AWAKE_S = 0.005
-LOOK_S = 60.0
+NOTE_S = 0.5
 
 
 class TopicReader:
-    """The thread that reads: `start`, `get` until it gives None at the end, `stop` in any case."""
+    """The thread that reads: `start`, `get` until it gives None at the end, `stop` in any case.
+
+    `lag` is how many messages waited in Kafka half a second ago.
+    """
 
     def __init__(
-        self, settings: Settings, topic: str, starts: Mapping[int, int], group: str, until: Mapping[int, int] | None, look_s: float = LOOK_S
+        self, settings: Settings, topic: str, starts: Mapping[int, int], group: str, until: Mapping[int, int] | None, look_s: float
     ) -> None:
-        """`starts` are the first offsets by partition, `until` those to end behind, None to go on until it is told to stop."""
+        """`starts` are the first offsets by partition, `until` those to end behind, None to go on until it is told to stop.
+
+        `look_s` is how often new partitions are looked for.
+        """
         self.settings, self.topic, self.group, self.until, self.look_s = settings, topic, group, until, look_s
         self.next = dict(starts)
         self.consumer: Consumer | None = None
         self.failure: HeadraceError | None = None
+        self.lag = 0
         self._ended: set[int] = set()
+        self._committed: dict[tuple[str, int], int] = {}
+        self._uncommitted: dict[tuple[str, int], int] = {}
+        self._lock = threading.Lock()
         self._broken: BaseException | None = None
         self._queue: queue.Queue[list[RawBatch]] = queue.Queue(WAITING_TAKES)
         self._stop = threading.Event()
@@ -79,16 +89,17 @@ class TopicReader:
                 self._queue.get_nowait()
             self._thread.join(0.02)
         if self.consumer is not None:
+            # a first commit has to find its coordinator, and what has not got there is lost with the consumer
+            if self.consumer.trouble is None:
+                self._committed |= self._uncommitted
+                self.consumer.commit(self._committed, wait=True)
             self.consumer.close()
+            self.consumer = None
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        """Tell Kafka how far the archive is, so that its lag can be watched."""
-        if self.consumer is not None:
-            self.consumer.commit({(self.topic, partition): offset for partition, offset in offsets.items()})
-
-    def lag(self) -> int:
-        """How many messages are between what was read and the ends."""
-        return sum(self.consumer.lag().values()) if self.consumer is not None else 0
+        """Tell Kafka how far the archive is, so that its lag can be watched; the thread does it."""
+        with self._lock:
+            self._uncommitted |= {(self.topic, partition): offset for partition, offset in offsets.items()}
 
     def at_end(self) -> bool:
         """Whether every partition is read to its end."""
@@ -102,16 +113,20 @@ class TopicReader:
     def _run(self) -> None:
         try:
             self._open()
-            looked_s = time.monotonic()
+            looked_s = noted_s = time.monotonic()
             while not self._stop.is_set() and not self._is_through():
                 taken = self._consumer.take(TAKE_S, TAKE_MESSAGES)
                 for raw in taken:
                     self.next[raw.partition] = int(raw.offsets[-1]) + 1
                 if taken:
                     self._hand_over(taken)
-                if time.monotonic() - looked_s > self.look_s:
+                now_s = time.monotonic()
+                if now_s - noted_s > NOTE_S:
+                    self._note()
+                    noted_s = now_s
+                if now_s - looked_s > self.look_s:
                     self._look()
-                    looked_s = time.monotonic()
+                    looked_s = now_s
         except HeadraceError as error:
             self.failure = error
         # whatever it is, the flow has to hear of it and end
@@ -128,6 +143,14 @@ class TopicReader:
         before, self.consumer = self.consumer, Consumer(self.settings, starts, group=self.group)
         if before is not None:
             before.close()
+
+    def _note(self) -> None:
+        """Commit, and see how many messages wait. Calls of other threads would wait for a pause between this one's."""
+        with self._lock:
+            fresh, self._uncommitted = self._uncommitted, {}
+        self._committed |= fresh
+        self._consumer.commit(fresh)
+        self.lag = sum(self._consumer.lag().values())
 
     def _look(self) -> None:
         """See whether there are new partitions."""
@@ -159,7 +182,7 @@ class TopicReader:
 
 
 class TopicInput(FixedPartitionedSource[Item, None]):
-    """The input; `tick` is called every few milliseconds by the thread that runs the flow."""
+    """The input; `tick` is called every few milliseconds by the thread that runs the flow. Who made the reader stops it behind the flow."""
 
     def __init__(self, reader: TopicReader, tick: Callable[[], None]) -> None:
         self.reader, self.tick = reader, tick
@@ -196,7 +219,3 @@ class TopicPart(StatefulSourcePartition[Item, None]):
 
     def snapshot(self) -> None:
         """Nothing: the archive is its own offset store."""
-
-    def close(self) -> Any:
-        """End the reading."""
-        self.of.reader.stop()
