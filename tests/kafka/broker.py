@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 READY_S = 60.0
 STOP_S = 20.0
-# the broker ends with the process that holds the other end of the pipe, however that ends
-WATCHDOG = 'read -r line || kill -9 "$1" 2>/dev/null'
+# the broker, and a temporary folder, end with the process that holds the other end of the pipe, however that ends
+WATCHDOG = 'read -r line || { kill -9 "$1" 2>/dev/null; [ -z "$2" ] || { sleep 1; rm -rf "$2"; }; }'
 SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -154,7 +154,7 @@ class Broker:
         with (self.folder / "server.log").open("ab") as log:
             # a session of its own: Ctrl-C is for the one who started it
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-        watch = ["sh", "-c", WATCHDOG, "watchdog", str(self._process.pid)]
+        watch = ["sh", "-c", WATCHDOG, "watchdog", str(self._process.pid), str(self.folder) if self._temporary else ""]
         self._watchdog = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)
 
     def _wait(self) -> None:
