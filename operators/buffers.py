@@ -7,6 +7,7 @@ CPython's count of references. One pool a process, for all its threads; it keeps
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ class Buffers:
     def take(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """An array of undefined content; its memory is the caller's until the last reference to it is gone."""
         kind = np.dtype(dtype)
-        size = int(np.prod(shape)) * kind.itemsize
+        size = math.prod(shape) * kind.itemsize
         if size < SMALLEST_BYTES:
             return np.empty(shape, kind)
         # powers of two, so that batches of any length share few pieces: what of a piece is never written to takes no memory

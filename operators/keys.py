@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NO_OFFSETS = np.zeros(0, np.int64)
 NO_DATA = np.zeros(0, np.uint8)
+INT, FLOAT = pa.int64(), pa.float64()
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -40,12 +41,14 @@ def is_word(types: Sequence[pa.DataType]) -> bool:
 def words_of(column: Column) -> Array:
     """A column of numbers, dates, times or bools as int64; nulls as 0."""
     kind = column.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
-        column = column.cast(pa.int64())
+    if kind in (INT, FLOAT):
+        pass
+    elif pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        column = column.cast(INT)
     elif pa.types.is_date32(kind) or pa.types.is_time32(kind):
         column = column.cast(pa.int32()).cast(pa.int64())
     elif pa.types.is_floating(kind):
-        column = column.cast(pa.float64())
+        column = column.cast(FLOAT)
     if column.null_count:
         zero = pa.scalar(0, pa.int64()).cast(column.type) if pa.types.is_timestamp(column.type) else pa.scalar(0, column.type)
         column = pc.fill_null(column, zero)
