@@ -151,22 +151,6 @@ class Raw(Protocol):
     keys: list[bytes | None]
 
 
-class Letters:
-    """The boxes of several sources, for a flow that reads their topics."""
-
-    def __init__(self, boxes: Mapping[str, LetterBox]) -> None:
-        self.boxes = boxes
-
-    def add(self, source: str, raw: Raw, index: int, reason: str, column: str | None) -> None:
-        """Message number `index` of `raw` is a dead letter."""
-        self.boxes[source].add([letter_of(raw, index, reason, column, int(raw.timestamps_us[index]))])
-
-    def flush(self) -> None:
-        """Write what waits, for all sources."""
-        for box in self.boxes.values():
-            box.flush()
-
-
 def letter_of(raw: Raw, index: int, reason: str, column: str | None, arrival_us: int) -> Letter:
     """The letter of message number `index`."""
     return Letter(raw.topic, raw.partition, int(raw.offsets[index]), reason, column, raw.keys[index], raw.values[index], arrival_us)

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headrace.archive import Folder, load
-from headrace.archive.letters import Letter, LetterBox, Letters
+from headrace.archive.letters import Letter, LetterBox
 from headrace.errors import StorageError
 from tests.archive.topic import CLICKS, DAY, DAY_US, START_US, click, folder_of
-from tests.kafka.messages import raw
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,11 +96,3 @@ def test_those_of_a_load_are_listed_too(tmp_path: Path) -> None:
     assert [each.place for each in box.letters()] == ["3/1200", "more.jsonl/1"]
     box.mark([letter])
     assert box.letters() == [LETTER]
-
-
-def test_a_flow_adds_by_source(tmp_path: Path) -> None:
-    letters = Letters({"clicks": LetterBox(folder_of(tmp_path))})
-    letters.add("clicks", raw([b"a", b"b"], [START_US, START_US + 1], 5), 1, "too late", None)
-    letters.flush()
-    (found,) = letters.boxes["clicks"].letters()
-    assert (found.topic, found.place, found.value, found.arrival_us) == ("t", "0/6", b"b", START_US + 1)
