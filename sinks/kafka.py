@@ -24,6 +24,7 @@ from headrace.arrow import pc
 from operators.keys import words_of
 from operators.messages import End, Rows
 from sinks.producer import DeliveryError, Producer
+from sources.topics import ANSWER_S, Settings, TopicError, brokers_of, logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from operators.live import Keeper
 
 NAME = "topic"
+PARTITIONS = 8
 ID = "id"
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 _ENCODE = msgspec.json.Encoder().encode
@@ -89,6 +91,27 @@ class StepMessages:
             yield key, _ENCODE(value), f"{self.digest}:{since}:{events}:{when}".encode()
 
 
+def make_topic(settings: Settings, topic: str, partitions: int = PARTITIONS) -> bool:
+    """Make the compacted topic where there is none, as replicated as the brokers make them; says whether it was made.
+
+    One that stands is left as it is, whatever its settings. Raises `TopicError` where Kafka refuses or does not answer.
+    """
+    import confluent_kafka.admin
+
+    admin: Any = confluent_kafka.admin
+    client = admin.AdminClient(dict(settings), logger=logger)   # its answers end with it
+    wanted = admin.NewTopic(topic, partitions, -1, config={"cleanup.policy": "compact"})
+    try:
+        client.create_topics([wanted], request_timeout=ANSWER_S, operation_timeout=ANSWER_S)[topic].result()
+    except confluent_kafka.KafkaException as error:
+        found = error.args[0]
+        if found.code() == confluent_kafka.KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        text = f"topic '{topic}' cannot be made at {brokers_of(settings)}: {found.str()}"
+        raise TopicError(text, topic=topic, code=found.name()) from None
+    return True
+
+
 def _plain(column: Any) -> list[Any]:
     """The values as JSON has them; times as text, whatever their year."""
     if pa.types.is_timestamp(column.type):
@@ -97,4 +120,4 @@ def _plain(column: Any) -> list[Any]:
     return found
 
 
-__all__ = ["DeliveryError", "Producer", "StepMessages", "TopicStep"]
+__all__ = ["DeliveryError", "Producer", "StepMessages", "TopicStep", "make_topic"]

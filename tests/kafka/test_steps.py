@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from operators.kernels import tables as t
 from operators.keys import words_of
 from operators.messages import End, Rows
 from replay.run import Run
-from sinks.kafka import DeliveryError, Producer, StepMessages, TopicStep
+from sinks.kafka import DeliveryError, Producer, StepMessages, TopicStep, make_topic
 from sinks.memory import Collected
+from sources.consumer import TopicError, partitions_of
 from tests.kafka.test_producer import values
 
 if TYPE_CHECKING:
@@ -132,6 +134,21 @@ def test_what_json_does_not_have() -> None:
     assert json.loads(key) == {"buyer_id": 1, "item": '"ü'}
     assert [found[name] for name in ("views", "spend", "last", "at", "prices", "n")] == [None, None, None, None, [None, None], 0.1]
     assert identity.endswith(f":{2**62}:1:{2**62}".encode())
+
+
+def test_a_topic_is_made_once_and_compacted(broker: Broker) -> None:
+    import confluent_kafka.admin
+
+    kafka: Any = confluent_kafka.admin
+    name = f"steps-{uuid.uuid4().hex[:6]}"
+    assert make_topic(broker.settings, name, 3)
+    assert not make_topic(broker.settings, name, 5)
+    assert partitions_of(broker.settings, name) == [0, 1, 2]
+    admin, resource = kafka.AdminClient(broker.settings), kafka.ConfigResource("topic", name)
+    (future,) = admin.describe_configs([resource]).values()
+    assert future.result(20)["cleanup.policy"].value == "compact"
+    with pytest.raises(TopicError, match=r"topic 'not a name' cannot be made at 127\.0\.0\.1:\d+: "):
+        make_topic(broker.settings, "not a name")
 
 
 class Keeping:
