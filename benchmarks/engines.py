@@ -148,9 +148,8 @@ def checksum(out: Path) -> list[float]:
 def warm(engine: str, folder: Path) -> None:
     """What a long-running process has behind it: imports, and kernels loaded from their cache."""
     if engine == "headrace":
-        import replay.files  # noqa: F401  # its import is not what is measured
-
         import headrace as hr
+        import replay.files  # noqa: F401  # its import is not what is measured
 
         key = hr.Key("k", hr.Dimension("k"), "int64")
         source = hr.Source("warm", schema={"k": "int64", "x": "float64", "ts": "timestamp"}, time="ts")
