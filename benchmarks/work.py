@@ -38,8 +38,8 @@ def make_events(path: Path, rows: int, keys: int, *, even: bool = False, seed: i
 def make_stream(path: Path, rows: int, keys: int, *, seed: int = 9) -> None:
     """The same sort of events with keys drawn evenly, made a million at a time: for more of them than fit in memory."""
     rng = np.random.default_rng(seed)
-    fields = [pa.field("k", pa.int64()), pa.field("x", pa.float64()), pa.field("ts", pa.timestamp("us", tz="UTC"))]
-    schema = pa.schema(fields)
+    types: dict[str, pa.DataType] = {"k": pa.int64(), "x": pa.float64(), "ts": pa.timestamp("us", tz="UTC")}
+    schema = pa.schema(types)
     gap = DAYS * WINDOWS["1d"] // rows
     now = START_US
     with pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False) as writer:
