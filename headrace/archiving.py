@@ -147,7 +147,6 @@ class ArchiveRun:
         self.closing = Closing(self.log)
         self.appenders: dict[int, Appender] = {}
         self.messages = self.rows = self.dead = self.tombstones = self.removed = 0
-        self.failure: HeadraceError | None = None
         self._starts_at = starts
         self._began_s = time.monotonic()
         self._tidied_s = self._retained_s = 0.0
@@ -197,10 +196,6 @@ class ArchiveRun:
             self.closing.opened(day)
         appender.touched.clear()
         self.reader.commit({appender.partition: offset})
-
-    def failed(self, error: HeadraceError) -> None:
-        """The flow will end with this error."""
-        self.failure = error
 
     def tick(self) -> None:
         """Look whether it should stop; now and then close days and remove what is too old."""
@@ -260,10 +255,11 @@ class ArchiveRun:
             self._retained_s = 0.0
             self._tidy(RETAIN_S + 1.0)
         # Bytewax wraps what a step raises; the error of ours says more
-        except Exception:
-            if self.failure is None:
+        except Exception as error:
+            ours = _ours(error)
+            if ours is None:
                 raise
-            raise self.failure from None
+            raise ours from None
         finally:
             self.reader.stop()
             for each in self.appenders.values():
@@ -285,6 +281,13 @@ class ArchiveRun:
             seconds=told.seconds,
             ended=not self.stop.is_set(),
         )
+
+
+def _ours(error: BaseException | None) -> HeadraceError | None:
+    """The error of ours that another was raised from."""
+    while error is not None and not isinstance(error, HeadraceError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Dead letters for people: which there are, what is in one, trying them again; what `headrace dead-letters` calls.
 
-It promises that a letter is marked as tried again only when its bytes are back in the topic, or its record in the log or among the dead
-letters once more. A retry that dies in between tries some of them twice.
+It promises that a letter is marked as tried again only when its bytes are back in the topic, or its record is a row of the log. A retry
+that dies in between produces some messages twice; records of files are loaded once in any case.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.archive import Layout, load
 from headrace.archive.letters import LetterBox
+from headrace.archive.parts import Wanted
+from headrace.archive.read import read_parts
+from headrace.arrow import pc
 from headrace.errors import HeadraceError, UserError
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ class NotDelivered(HeadraceError):
 class Retried:
     """What became of letters that were tried again.
 
-    `produced` are in their topic again, with new offsets; `rows` of loaded files are in the log now, `dead` are dead letters once more.
+    `produced` are in their topic again, with new offsets; `rows` of loaded files are in the log now, `dead` stay the letters that they are.
     `left` were not tried: their messages are in the log already.
     """
 
@@ -76,11 +79,9 @@ def retry(repository: Repository, source: str, reason: str | None = None) -> Ret
     if of_topic:
         _produce(repository, of_topic)
         box.mark(of_topic)
-    rows = dead = 0
-    if of_files:
-        rows, dead = _load(repository, found, of_files)
-        box.mark(of_files)
-    return Retried(len(of_topic), rows, dead, len(letters) - len(tried))
+    loaded = _load(repository, found, of_files) if of_files else []
+    box.mark(loaded)
+    return Retried(len(of_topic), len(loaded), len(of_files) - len(loaded), len(letters) - len(tried))
 
 
 def _archive(repository: Repository) -> Folder:
@@ -122,19 +123,37 @@ def _produce(repository: Repository, letters: Sequence[Letter]) -> None:
         raise NotDelivered(text, letters=tuple(failed))
 
 
-def _load(repository: Repository, source: Source, letters: Sequence[Letter]) -> tuple[int, int]:
-    """Load the records of files as JSON lines; how many are rows, and how many are dead again."""
+def _load(repository: Repository, source: Source, letters: Sequence[Letter]) -> list[Letter]:
+    """Load the records of files that can be read now; the letters of these."""
+    layout = Layout.of(source)
+    lines = [_line(letter) for letter in letters]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "dead-letters.jsonl"
-        path.write_bytes(b"".join(_line(letter) + b"\n" for letter in letters))
-        loaded = load(Layout.of(source), [path], _archive(repository), compression=repository.config.archive.compression)
-    return loaded.rows, loaded.dead
+        path.write_bytes(b"\n".join(lines) + b"\n")
+        good = _readable(layout, path)
+        if good:
+            path.write_bytes(b"\n".join(lines[number] for number in good) + b"\n")
+            load(layout, [path], _archive(repository), compression=repository.config.archive.compression)
+    return [letters[number] for number in good]
+
+
+def _readable(layout: Layout, path: Path) -> list[int]:
+    """The numbers of the lines that `load` would make rows of."""
+    wanted = Wanted(layout.schema, layout.units, f"source '{layout.name}'", layout.time)
+    good: list[int] = []
+    for part in read_parts(str(path), wanted):
+        timed = pc.is_valid(part.table.column(layout.time)).to_numpy()
+        good += part.numbers[timed].tolist()
+    return good
 
 
 def _line(letter: Letter) -> bytes:
-    """A record in one line; what is no JSON stays what it is, for the next dead letter."""
+    """A record in one line, with the letter's place as a field that no source has: no two letters are the same file to `load`."""
     text = letter.value or b""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False).encode()
+        record = json.loads(text)
     except ValueError:
-        return b" ".join(text.splitlines())
+        record = None
+    if not isinstance(record, dict):
+        return b'"no record"'
+    return json.dumps(record | {"_dead_letter": letter.place}, ensure_ascii=False).encode()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bytewax.operators import StatefulBatchLogic
 
-from headrace.errors import HeadraceError
 from operators.intake import Chunk
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Shelf(Protocol):
-    """Who has the ends of the log, and is told of what was taken, published and failed."""
+    """Who has the ends of the log, and is told of what was taken and published."""
 
     def appender(self, partition: int) -> Appender:
         """The end of a partition's log."""
@@ -33,10 +32,6 @@ class Shelf(Protocol):
 
     def published(self, appender: Appender, offset: int) -> None:
         """A file was published; the log of its partition goes on at `offset`."""
-        ...
-
-    def failed(self, error: HeadraceError) -> None:
-        """The flow will end with this error."""
         ...
 
 
@@ -51,18 +46,14 @@ class LogStep(StatefulBatchLogic[Chunk, Any, None]):
         """Take chunks; blocks while a row group is encoded or a file published."""
         if self.appender is None:
             self.appender = self.shelf.appender(values[0].partition)
-        try:
-            for chunk in values:
-                files = self.appender.files
-                self.appender.append(chunk)
-                if self.appender.files != files:
-                    # where the chunk began the next file, the log goes on before it
-                    pending = self.appender.pending
-                    self.shelf.published(self.appender, chunk.next_offset if pending is None else pending.first_offset)
-                self.shelf.took(chunk)
-        except HeadraceError as error:
-            self.shelf.failed(error)
-            raise
+        for chunk in values:
+            files = self.appender.files
+            self.appender.append(chunk)
+            if self.appender.files != files:
+                # where the chunk began the next file, the log goes on before it
+                pending = self.appender.pending
+                self.shelf.published(self.appender, chunk.next_offset if pending is None else pending.first_offset)
+            self.shelf.took(chunk)
         return [], False
 
     def on_notify(self) -> tuple[Iterable[Any], bool]:
@@ -84,11 +75,5 @@ class LogStep(StatefulBatchLogic[Chunk, Any, None]):
         """Nothing: the log says where it ends."""
 
     def _publish(self) -> None:
-        if self.appender is None or self.appender.pending is None:
-            return
-        try:
-            self.appender.publish()
-        except HeadraceError as error:
-            self.shelf.failed(error)
-            raise
-        self.shelf.published(self.appender, self.appender.next_offset or 0)
+        if self.appender is not None and self.appender.publish() is not None:
+            self.shelf.published(self.appender, self.appender.next_offset or 0)

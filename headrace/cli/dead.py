@@ -29,9 +29,7 @@ def list_(
       headrace dead-letters list clicks
       headrace dead-letters list clicks --reason "too late" -n 100 --json
     """
-    import pyarrow as pa
-
-    from headrace.cli.output import plural, print_json, print_table, say
+    from headrace.cli.output import plural, print_json, print_rows, say
     from headrace.lettering import dead_letters
 
     letters = dead_letters(open_repository(context, repo, env), source, reason)
@@ -41,7 +39,7 @@ def list_(
     if not letters:
         say(f"there are no dead letters of '{source}'" + (f" with '{reason}' in their reason" if reason else ""))
         return
-    print_table(pa.Table.from_pylist([_row(letter) for letter in letters[:n]]))
+    print_rows(["place", "arrived", "reason", "value"], [_row(letter) for letter in letters[:n]], fit="cut")
     if len(letters) > n:
         say(f"{plural(len(letters) - n, 'more dead letter')}; -n says how many are shown")
 
@@ -92,23 +90,18 @@ def retry(
     if done.produced:
         print(f"{plural(done.produced, 'message')} produced to the topic again, with new offsets")
     if done.rows or done.dead:
-        print(f"{plural(done.rows, 'row')} of files loaded, {plural(done.dead, 'row')} dead again")
+        print(f"{plural(done.rows, 'row')} of files loaded, {plural(done.dead, 'row')} dead as before")
     if done.left:
         print(f"{plural(done.left, 'letter')} left: their messages are in the log; --reason tries them again all the same")
     if not (done.produced or done.rows or done.dead or done.left):
         say(f"there are no dead letters of '{source}' to try again" + (f" with '{reason}' in their reason" if reason else ""))
 
 
-def _row(letter: Letter) -> dict[str, Any]:
+def _row(letter: Letter) -> list[str]:
     from headrace.times import format_time
 
     value = "null" if letter.value is None else letter.value.decode("utf-8", "backslashreplace")
-    return {
-        "place": letter.place,
-        "arrived": "" if letter.arrival_us is None else format_time(letter.arrival_us),
-        "reason": letter.reason,
-        "value": value,
-    }
+    return [letter.place, "" if letter.arrival_us is None else format_time(letter.arrival_us), letter.reason, value]
 
 
 def _told(letter: Letter) -> dict[str, Any]:
