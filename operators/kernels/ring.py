@@ -5,6 +5,7 @@ from __future__ import annotations
 from operators.kernels import tables as t
 from operators.kernels.blocks import base_of, ceil_log2, give, take
 from operators.kernels.deques import deque_at, drop_outdated, push_deques, refill_deque
+from operators.kernels.late import cut_deques, enter_late, mend
 from operators.kernels.slots import ring_of, time_at, upper_bound
 from operators.kernels.windows import advance_called, rebuild_window, window_at
 from operators.machine.functions import inline, outlined
@@ -137,6 +138,10 @@ def push_late(x: int, k: int, r: int, i: int) -> int:
     head = half(r, 2 * off + 3)
     base, mask, step = ring_of(x, k, r)
     seq = upper_bound(base, mask, step, half(r, 2 * off + 2), head, fixed(fixed(x, t.X_TIME), i))
+    # the slot at the head is free: the event stands there until those behind its place have moved
+    write_slot(x, k, base + (head & mask) * step, i)
+    enter_late(x, k, r, base, mask, step, seq, base + (head & mask) * step)
+    cut_deques(x, k, r, seq)
     for to in range(head, seq, -1):
         a = base + ((to - 1) & mask) * step
         b = base + (to & mask) * step
@@ -144,7 +149,7 @@ def push_late(x: int, k: int, r: int, i: int) -> int:
             set_word(b, i_word, word(a, i_word))
     write_slot(x, k, base + (seq & mask) * step, i)
     set_half(r, 2 * off + 3, head + 1)
-    rebuild(x, k, r, base, mask, step)
+    mend(x, k, r, base, mask, step, seq)
     return seq
 
 
