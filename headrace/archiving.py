@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from headrace.archive import FileLog, Layout, archived_ends, last_loaded_arrival
+from headrace.archive import End, FileLog, Layout, archived_ends, last_loaded_arrival
 from headrace.archive.append import Appender, Rolling
 from headrace.archive.closing import Closing
 from headrace.archive.drafts import Drafts
@@ -26,7 +26,6 @@ from headrace.errors import HeadraceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from headrace.archive import End
     from headrace.repository import Repository
     from headrace.source import Source
     from operators.intake import Chunk, Skipped
@@ -149,7 +148,7 @@ class ArchiveRun:
         self.messages = self.rows = self.dead = self.tombstones = self.removed = 0
         self._starts_at = starts
         self._began_s = time.monotonic()
-        self._tidied_s = self._retained_s = 0.0
+        self._tidied_s = self._retained_s = float("-inf")
 
     # --- where it starts ----------------------------------------------------------------------------------------------------
 
@@ -157,6 +156,23 @@ class ArchiveRun:
         """The newest file of each partition must go with the source: what follows it is read together with it."""
         for file in {file.partition: file for file in self.log.files()}.values():
             self.log.check(file)
+
+    def _before(self) -> dict[int, End]:
+        """What the intake goes on from: the ends, and what was loaded into a partition of which nothing was archived."""
+        from operators.intake import MIN64, judged
+
+        found = dict(self.ends)
+        columns = [self.source.time, "_arrival"]
+        newest: dict[int, int] = {}
+        for group in self.log.row_groups():
+            if group.partition in found or group.max_time_us is None:
+                continue
+            before = newest.get(group.partition, MIN64)
+            if group.max_time_us <= group.min_arrival_us + self.source.max_ahead_us:
+                newest[group.partition] = max(before, group.max_time_us)
+            else:
+                newest[group.partition] = judged(self.source, self.log.read(group, columns), before)[1]
+        return found | {partition: End(0, MIN64, None if time == MIN64 else time) for partition, time in newest.items()}
 
     def _starts(self, bounds: Mapping[int, tuple[int, int]], accept_gap: bool) -> dict[int, int]:
         starts, gaps = {}, []
@@ -241,19 +257,19 @@ class ArchiveRun:
         from sinks.log import LogStep
         from sources.topic import TopicInput
 
-        skip_upto_us = last_loaded_arrival(self.log)
+        skip_upto_us, before = last_loaded_arrival(self.log), self._before()
         Drafts(self.log.folder).tidy()
 
         def intake() -> Intake:
             decoder = Decoder.of(self.source, self.repository.config.kafka.registry)
-            return Intake(self.source, decoder, self.ends, skip_upto_us, self.skipped)
+            return Intake(self.source, decoder, before, skip_upto_us, self.skipped)
 
         flow = build(TopicInput(self.reader, self.tick), intake, lambda: LogStep(self))
         try:
             with _signals(self.stop):
                 run_main(flow, epoch_interval=timedelta(seconds=10))
-            self._retained_s = 0.0
-            self._tidy(RETAIN_S + 1.0)
+            self._retained_s = float("-inf")
+            self._tidy(time.monotonic())
         # Bytewax wraps what a step raises; the error of ours says more
         except Exception as error:
             ours = _ours(error)

@@ -288,7 +288,10 @@ def test_columns_may_be_added_and_not_changed(tmp_path: Path, broker: Broker) ->
 
 
 def test_loaded_history_meets_the_topic(tmp_path: Path, broker: Broker) -> None:
-    """The history holds the topic's first five messages; two partitions, one of them empty for now."""
+    """The history holds the topic's first five messages; two partitions, one of them empty for now.
+
+    The judge goes on from the loaded rows of the partition: a message is late behind them.
+    """
     topic = broker.topic(2)
     times_ms = [NOW_US // 1_000 - 100_000 + at for at in range(12)]
     write(broker, topic, [click(at, time_ms * 1_000) for at, time_ms in enumerate(times_ms)], times_ms=times_ms)
@@ -298,8 +301,14 @@ def test_loaded_history_meets_the_topic(tmp_path: Path, broker: Broker) -> None:
     done = once(repository)
     assert (done.messages, done.skipped, done.rows) == (12, 5, 7)
     assert rows_of(log_of(repository), ["uid"]).column(0).to_pylist() == list(range(12))
+    assert dead_places(repository) == []
     write(broker, topic, [click(50, times_ms[4] * 1_000), click(51, NOW_US)], times_ms=[times_ms[4], times_ms[9]], partition=1)
     assert (once(repository).skipped, places(repository)[1, 1]) == (1, 1)
+    late = broker.topic(1)
+    write(broker, late, [click(60, NOW_US - DAY_US)], times_ms=[NOW_US // 1_000])
+    other = shop(tmp_path / "late", broker, late)
+    load(other.sources["clicks"], [path], tmp_path / "late" / "archive")
+    assert (once(other).rows, [letter.reason for letter in dead_letters(other, "clicks")]) == (1, ["too late"])
 
 
 def test_new_partitions_are_read_from_their_beginning(tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:

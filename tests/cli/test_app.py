@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Ran
 
-COMMANDS = ["init", "check", "list", "source", "load", "show", "preview", "trace", "explain", "replay", "run", "archive", "get"]
+COMMANDS = ["init", "check", "list", "source", "load", "show", "preview", "trace", "explain", "replay", "run", "archive", "get", "verify"]
 LETTERS = ["dead-letters list", "dead-letters show", "dead-letters retry"]
 MAIN = "from headrace.cli.app import main; main()"
 ROOT = Path(__file__).parents[2]
