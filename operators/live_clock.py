@@ -110,11 +110,11 @@ class LiveClock:
     def _walk(self, each: _Set, upto: int) -> Pieces:
         due, rest = [], []
         for portion in each.waiting:
-            at = int(np.searchsorted(portion[1], upto, side="right"))
-            if at:
-                due.append(portion if at == len(portion[1]) else _slice(portion, 0, at))
-            if at < len(portion[1]):
-                rest.append(_slice(portion, at, len(portion[1])))
+            count = int(np.searchsorted(portion[1], upto, side="right"))
+            if count:
+                due.append(portion if count == len(portion[1]) else _slice(portion, 0, count))
+            if count < len(portion[1]):
+                rest.append(_slice(portion, count, len(portion[1])))
         each.waiting = rest
         ordinals, arrivals, newest, known = joined_points(due)
         if len(due) > 1:

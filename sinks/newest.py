@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
 from bytewax.operators import StatefulBatchLogic
 
-from headrace.arrow import array
 from operators.messages import End, Rows
-from sinks.stores import as_steps, step_table
+from sinks.stores import as_steps, newest, step_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pyarrow as pa
+
     from headrace.plan.model import Plan
-    from sinks.online import OnlineStore, StepTable
+    from sinks.online import OnlineStore
 
 HELD_ROWS = 262_144
 
@@ -60,14 +59,3 @@ class NewestStep(StatefulBatchLogic[Rows | End, Any, None]):
     def snapshot(self) -> None:
         """A replay keeps its own checkpoints."""
         return
-
-
-def newest(table: StepTable, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """The last row of every entity, in the order of these rows."""
-    whole = pa.Table.from_batches(list(batches)).combine_chunks()
-    names = list(table.keys.names)
-    numbered = whole.select(names).append_column("_number", array(np.arange(whole.num_rows)))
-    last = numbered.group_by(names).aggregate([("_number", "max")]).column("_number_max")
-    order = np.sort(last.to_numpy())
-    columns = [whole.column(name).combine_chunks().take(array(order)) for name in whole.schema.names]
-    return pa.RecordBatch.from_arrays(columns, schema=whole.schema)

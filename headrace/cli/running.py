@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from headrace.cli.options import Context, Environment, Folder, Json, argument, open_repository, option
 
@@ -84,7 +84,7 @@ class _Signals:
         self.worker: Any = None
         self.asked = False
 
-    def __enter__(self) -> _Signals:
+    def __enter__(self) -> Self:
         self.before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 

@@ -74,10 +74,10 @@ class Watch:
         with self._lock:
             add_counts(self.counts, counts)
 
-    def wrote(self, group: str, batch: pa.RecordBatch) -> None:
-        """The stores have these steps."""
+    def wrote(self, group: str, batch: pa.RecordBatch, steps: int) -> None:
+        """The stores have these, the newest of so many steps."""
         with self._lock:
-            self.steps[group] = self.steps.get(group, 0) + batch.num_rows
+            self.steps[group] = self.steps.get(group, 0) + steps
             if self.caught_up and batch.num_rows:
                 arrivals = words_of(batch.column(ARRIVAL))
                 self.delays.add(np.maximum(time.time() - arrivals / 1e6, 0.0))

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.archive.letters import LetterBox
@@ -19,6 +18,8 @@ from sinks.online import ARRIVAL, TIME, open_store
 from tests.faults.shop import make_repository, messages, oracle, produce, read_topic
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.kafka.broker import Broker
 
 POINTS = int(os.environ.get("HEADRACE_FAULT_POINTS", "3"))

@@ -78,7 +78,10 @@ def run_live(
         names = {s.name: s.name for s in plan.sources}
         decoders = {name: topics.decode(name) for name in names}
         mine = {name: place for i, (name, place) in enumerate(sorted(places.items())) if i % workers == part}
-        consumer = lambda starts: topics.consumer(starts, seed + part, portion, upto or {})  # noqa: E731
+
+        def consumer(starts: Mapping[tuple[str, int], int]) -> Any:
+            return topics.consumer(starts, seed + part, portion, upto or {})
+
         reader = Reader(plan, Sharder(plan, layouts, shards=FEW_SHARDS), decoders, names, partitions, mine, consumer)
         if complete is not None:
             from headrace.running.checkpoints import unpacked
