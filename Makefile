@@ -1,6 +1,6 @@
 # make demo    flights: loaded, replayed, looked up, a model trained (sets up all it needs)
-# make test    the test suite (sets up all it needs)
-# make lint    ruff and mypy
+# make test    lint, types and the test suite (sets up all it needs)
+# make lint    ruff and mypy alone
 # make bench   the table of ratios against other engines
 # make lock    writes requirements/*.txt anew
 
@@ -18,7 +18,7 @@ demo: .venv/.demo
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" examples/flights/demo
 
 # Tests that measure time or memory run by themselves, after the others.
-test: .venv/.test
+test: lint
 	$(py) -m pytest -n 2 --dist loadgroup -m "not alone" $(ARGS)
 	$(py) -m pytest -m alone $(ARGS)
 

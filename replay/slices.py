@@ -84,7 +84,7 @@ def plan_slices(
             newest = MIN64
             for group in (g for g in groups if g.partition == partition):
                 parts.append(Part(len(parts), source.name, group, len(partitions) - 1, newest))
-                newest = _newest_after(source, logs[source.name], group, newest)
+                newest = newest_after(source, logs[source.name], group, newest)
     first = MIN64 if start_us is None else start_us
     last = MAX64 if stop_us is None else stop_us - 1
     inside = [p for p in parts if p.group.rows and p.group.max_arrival_us >= first and p.group.min_arrival_us <= last]
@@ -125,7 +125,7 @@ def _bounds(parts: Sequence[Part], rows: int, last: int, stop: int | None) -> li
     return bounds
 
 
-def _newest_after(source: SourcePlan, log: Log, group: RowGroup, newest: int) -> int:
+def newest_after(source: SourcePlan, log: Log, group: RowGroup, newest: int) -> int:
     """The newest event time behind a row group; from its statistics where they cannot hold a record that is too far ahead."""
     if group.max_time_us is None:
         return newest

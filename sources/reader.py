@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 WAITING_BATCHES = 4
 TAKE_S = 0.005
 TELL_S = 0.05
+LOOK_S = 0.5
 AHEAD_ROWS = 100_000
 GRACE_US = 50_000
 """By how much log time stays behind the wall in a silence: as long as a record may be on its way."""
@@ -106,7 +107,9 @@ class Reader:
         self.queue: queue.Queue[Ready] = queue.Queue(WAITING_BATCHES)
         self.consumer: Any = None
         self.caught_up = False
-        self._told_at = 0.0
+        self.lag: dict[tuple[str, int], int] = {}
+        self._told_at = self._looked_at = 0.0
+        self._commit: dict[tuple[str, int], int] | None = None
         self._failure: BaseException | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="headrace-kafka", daemon=True)
@@ -124,6 +127,10 @@ class Reader:
                 raise self._failure from None
             return None
 
+    def commit(self, offsets: dict[tuple[str, int], int]) -> None:
+        """Have Kafka told how far the group is: by the thread that reads, since a consumer lets nobody else in for long."""
+        self._commit = offsets
+
     def stop(self) -> None:
         """End the thread; what it has not handed over is read again by the next run."""
         self._stop.set()
@@ -131,6 +138,7 @@ class Reader:
             self._drop()
             self._thread.join(0.02)
         if self.consumer is not None:
+            self._look()
             self.consumer.close()
 
     def _drop(self) -> None:
@@ -148,9 +156,19 @@ class Reader:
                 ready = self._prepare(self.consumer.take(TAKE_S))
                 if ready is not None:
                     self._hand_over(ready)
+                if time.monotonic() - self._looked_at > LOOK_S:
+                    self._look()
         # whatever it is, the flow has to hear of it and end
         except BaseException as error:  # noqa: BLE001
             self._failure = error
+
+    def _look(self) -> None:
+        """What others want of the consumer."""
+        self._looked_at = time.monotonic()
+        offsets, self._commit = self._commit, None
+        if offsets:
+            self.consumer.commit(offsets)
+        self.lag = self.consumer.lag()
 
     def _hand_over(self, ready: Ready) -> None:
         while not self._stop.is_set():

@@ -7,6 +7,7 @@ written once at the end. A record that is not in the archive yet is read from Ka
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from operators.kernels import tables as t
 from operators.kernels.tables import MIN64
 from operators.live_clock import LiveClock
 from replay.run import Options, Run
+from replay.slices import newest_after
 from sinks.newest import NewestStep
 from sources.identities import entries_of
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from headrace.repository import Repository
     from operators.rollup import KeyRollup
     from sinks.online import OnlineStore
+    from sources.partition import Place
 
     from .checkpoints import Checkpoints, Complete
     from .starting import Start
@@ -69,7 +72,7 @@ def bootstrap(
     links = checkpoints.write_parts(NUMBER, 0, parts, dict.fromkeys(parts, True))
     checkpoints.note_shards(NUMBER, 0, {shard: [link] for shard, link in links.items()})
     identities = [entry for name, unique in run.facts.unique.items() for entry in entries_of(name, unique)]
-    checkpoints.note_part(NUMBER, 0, start.places, [checkpoints.write_identities(NUMBER, 0, identities)] if identities else [])
+    checkpoints.note_part(NUMBER, 0, _places(run, start), [checkpoints.write_identities(NUMBER, 0, identities)] if identities else [])
     complete = checkpoints.complete(NUMBER, 1, start.shards)
     if complete is None:
         raise RuntimeError("a checkpoint that was just written is not there")
@@ -80,6 +83,18 @@ def _watch(run: Run, progress: Callable[[int, int], None], ended: threading.Even
     while not ended.wait(0.1):
         progress(run.progress.rows, run.course.rows)
     progress(run.progress.rows, run.course.rows)
+
+
+def _places(run: Run, start: Start) -> dict[tuple[str, int], Place]:
+    """Where the readers go on; a partition of which rows were loaded, and nothing was archived, has seen those."""
+    found = dict(start.places)
+    for number, name in enumerate(run.course.partitions):
+        if name in found and found[name].arrival_us == MIN64:
+            parts = {part.number: part for slice_ in run.course.slices for part in slice_.parts if part.ordinal == number}
+            last = max(parts.values(), key=lambda part: part.number)
+            newest = newest_after(run.plan.source(name[0]), run.logs[name[0]], last.group, last.newest_us)
+            found[name] = replace(found[name], arrival_us=last.group.max_arrival_us, newest_us=newest)
+    return found
 
 
 def _ends(run: Run) -> dict[tuple[str, int], int]:

@@ -167,8 +167,7 @@ class RunWorker:
         topics = topics_of(self.repository, self.plan)
         offsets = {(topics[source], p): place.offset for (source, p), place in complete.by_name().items()}
         for reader in self.readers[:1]:
-            if reader.consumer is not None:
-                reader.consumer.commit(offsets)
+            reader.commit(offsets)
 
     def execute(self, addresses: list[str] | None = None, process: int = 0) -> None:
         """Run until a stop is asked for; the last checkpoint counts then, or `HeadraceError` says that it does not."""

@@ -110,21 +110,20 @@ def find_start(
     bounds = {(name, p): pair for name, topic in topics.items() for p, pair in watermarks(settings, topic).items()}
     low, high = ({name: pair[i] for name, pair in bounds.items()} for i in (0, 1))
     complete, unreadable = _checkpoint(checkpoints, groups) if not fresh else (None, None)
+    logs = {name: log_of(repository, name) for name in topics}
+    skip = {name: arrival for name, log in logs.items() if (arrival := last_loaded_arrival(log)) is not None}
     if complete is not None:
         places = complete.by_name()
         ended = tuple(name for name in places if name not in bounds)
-        return _checked(CHECKPOINT, {n: p for n, p in places.items() if n in bounds}, ended, low, high, complete=complete)
-    logs = {name: log_of(repository, name) for name in topics}
+        return _checked(CHECKPOINT, {n: p for n, p in places.items() if n in bounds}, ended, low, high, complete=complete, skip_upto=skip)
     archived = {
         (name, p): Place(end.offset, end.arrival_us, MIN64 if end.newest_us is None else end.newest_us)
         for name, log in logs.items()
         for p, end in archived_ends(log).items()
     }
-    loaded = {name: arrival for name, log in logs.items() if (arrival := last_loaded_arrival(log)) is not None}
-    if since_us is None and (archived or loaded):
+    if since_us is None and (archived or skip):
         ended = tuple(sorted({(name, g.partition) for name, log in logs.items() for g in log.row_groups()} - set(bounds)))
         places = {name: place for name, place in archived.items() if name in bounds}
-        skip = {name: arrival for name, arrival in loaded.items() if not any(n == name for n, _ in archived)}
         return _checked(ARCHIVE, places, ended, low, high, skip_upto=skip, unreadable=unreadable)
     if since_us is not None:
         places = {(name, p): Place(offset) for name, topic in topics.items() for p, offset in offsets_at(settings, topic, since_us).items()}

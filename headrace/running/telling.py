@@ -51,8 +51,7 @@ class Teller:
         """Messages that wait in Kafka, by topic and partition."""
         lag: dict[tuple[str, int], int] = {}
         for reader in list(self.worker.readers):
-            if reader.consumer is not None:
-                lag |= reader.consumer.lag()
+            lag |= reader.lag
         return lag
 
     def trouble(self) -> str | None:

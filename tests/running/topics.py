@@ -103,6 +103,10 @@ class FakeConsumer:
     def commit(self, offsets: Any) -> None:
         """Nobody watches."""
 
+    def lag(self) -> dict[tuple[str, int], int]:
+        """What is not taken yet."""
+        return {name: self.upto.get(name, self.topics.tables[name].num_rows) - at for name, at in self.at.items()}
+
     def pause(self, names: Any) -> None:
         """Rows are few."""
 
