@@ -1,0 +1,188 @@
+"""`headrace verify` finds every cell that differs from the log, and counts only what the log can know."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+import sources.topics
+from headrace.cli.verifying import percent
+from headrace.plan import build
+from headrace.repository import Repository
+from headrace.verifying import verify
+from sinks.online import ARRIVAL, TIME, N, open_store
+from sinks.stores import step_table
+from tests.replay.shop import make_shop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+GROUPS = ("activity", "money", "popular", "pair")
+
+
+@pytest.fixture
+def filled(tmp_path: Path, headrace: Any) -> Path:
+    """A shop whose store a replay has filled."""
+    folder = tmp_path / "shop"
+    make_shop(folder, rows=900)
+    assert headrace("-C", folder, "replay", *GROUPS, "--online").code == 0
+    return folder
+
+
+def change(folder: Path, group: str, how: Callable[[dict[str, Any]], None], entities: int = 1) -> list[dict[str, Any]]:
+    """Write some steps of the store anew, changed at their place; what they were."""
+    repository = Repository(folder)
+    plan = build([repository.groups[group]])
+    table = step_table(plan.keys[0], plan.groups[0])
+    store = open_store(repository.config.store_url("local"))
+    try:
+        rows = pa.Table.from_batches(store.scan(table)).to_pylist()[:entities]
+        before = [dict(row) for row in rows]
+        for row in rows:
+            how(row)
+        assert store.write(table, pa.RecordBatch.from_pylist(rows, table.schema)) == entities
+    finally:
+        store.close()
+    return before
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_store_that_a_replay_has_filled_is_equal(filled: Path, group: str, headrace: Any) -> None:
+    found = verify(Repository(filled), group, n=1000)
+    assert found.entities == found.stored > 5
+    assert (found.equal, found.close, found.not_archived) == (found.cells, 0, 0)
+    ran = headrace("-C", filled, "verify", group, "-n", 1000)
+    assert ran.code == 0
+    assert ran.out == f"{group}: 100 %, {found.cells:,} cells of {found.cells:,} equal, in {found.entities:,} of {found.stored:,} entities\n"
+
+
+def test_a_changed_cell_is_found(filled: Path, headrace: Any) -> None:
+    def worse(row: dict[str, Any]) -> None:
+        row["dearest_2h"] = 12345.5
+
+    (before,) = change(filled, "activity", worse)
+    found = verify(Repository(filled), "activity", n=1000)
+    assert found.equal == found.cells - 1
+    (one,) = found.differences
+    assert (one.entity, one.feature, one.online, one.replay) == ({"buyer_id": before["buyer_id"]}, "dearest_2h", 12345.5, before["dearest_2h"])
+    ran = headrace("-C", filled, "verify", "activity", "-n", 1000, "--seed", 5)
+    assert ran.code == 1
+    assert ran.out.startswith(f"activity: {percent(found.equal, found.cells)} %, {found.equal:,} cells of {found.cells:,} equal, in ")
+    assert "12345.5" in ran.out
+    assert ran.err.endswith("headrace: --seed 5 compares the same entities once more\n")
+
+
+def test_what_is_finished_at_the_look_up_is_compared_by_its_anchor(filled: Path) -> None:
+    def worse(row: dict[str, Any]) -> None:
+        for name in row:
+            if name.startswith("_cell:"):
+                row[name] = None
+
+    change(filled, "activity", worse, entities=2)
+    found = verify(Repository(filled), "activity", n=1000)
+    assert {one.feature.startswith("_cell:") for one in found.differences} == {True}
+    assert len(found.differences) >= 2
+
+
+def test_an_event_too_many_is_found(filled: Path, headrace: Any) -> None:
+    def worse(row: dict[str, Any]) -> None:
+        row[N] += 1
+
+    (before,) = change(filled, "popular", worse)
+    ran = headrace("-C", filled, "verify", "popular", "-n", 1000, "--json")
+    assert ran.code == 1
+    told = json.loads(ran.out)
+    (one,) = told["differences"]
+    assert (one["feature"], one["online"], one["replay"]) == ("events", before[N] + 1, before[N])
+    assert 0.9 < told["share"] < 1
+
+
+def test_an_entity_that_the_log_does_not_know_is_found(filled: Path) -> None:
+    def other(row: dict[str, Any]) -> None:
+        row["buyer_id"] = 4711
+
+    change(filled, "money", other)
+    found = verify(Repository(filled), "money", n=1000)
+    (one,) = found.differences
+    assert (one.entity, one.feature, one.replay) == ({"buyer_id": 4711}, "events", None)
+    assert found.equal < found.cells - 1
+
+
+def test_a_sum_may_differ_in_its_last_bits(filled: Path, headrace: Any) -> None:
+    def nearly(row: dict[str, Any]) -> None:
+        row["spend"] = (row["spend"] or 1e15) * (1 + 1e-13)
+
+    before = change(filled, "activity", nearly, entities=3)
+    near = sum(row["spend"] is not None and row["spend"] != 0 for row in before)
+    found = verify(Repository(filled), "activity", n=1000)
+    assert found.close == near
+    assert found.equal == found.cells - (3 - near)
+
+
+def test_a_seed_chooses_the_same_entities(filled: Path) -> None:
+    def worse(row: dict[str, Any]) -> None:
+        row["views_10m"] = -1
+
+    change(filled, "activity", worse, entities=40)
+    repository = Repository(filled)
+    one, same, other = (verify(repository, "activity", n=5, seed=seed) for seed in (1, 1, 2))
+    assert one == same
+    assert (one.entities, len(one.differences)) == (5, 5)
+    assert {str(d.entity) for d in one.differences} != {str(d.entity) for d in other.differences}
+
+
+def test_what_is_not_archived_yet_is_told_apart(filled: Path, headrace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka has a message behind what was loaded: a step that may have seen it cannot be compared."""
+
+    def later(row: dict[str, Any]) -> None:
+        row[ARRIVAL] += timedelta(hours=1)
+        row["views"] = -1
+
+    change(filled, "popular", later)
+    monkeypatch.setenv("HEADRACE_KAFKA__BROKERS", "nowhere:1")
+    monkeypatch.setattr(sources.topics, "watermarks", lambda *_: {7: (0, 1)})
+    ran = headrace("-C", filled, "verify", "popular", "-n", 1000)
+    assert ran.code == 0
+    assert ran.out == "popular: 100 %, 24 cells of 24 equal, in 8 of 9 entities\n1 entity more not archived yet, and not counted\n"
+    monkeypatch.setattr(sources.topics, "watermarks", lambda *_: {7: (0, 0)})
+    assert headrace("-C", filled, "verify", "popular", "-n", 1000).code == 1
+
+
+def test_a_silence_behind_the_log_is_a_part_of_it(filled: Path) -> None:
+    """Live, windows empty when nothing comes any more; the replay goes on as far as the store has come."""
+
+    def later(row: dict[str, Any]) -> None:
+        row[ARRIVAL] += timedelta(hours=12)
+        row[TIME] += timedelta(hours=12)
+        row["views"], row["mean"] = 0, None
+
+    change(filled, "popular", later, entities=9)
+    found = verify(Repository(filled), "popular")
+    assert (found.entities, found.equal) == (9, found.cells)
+
+
+@pytest.mark.parametrize(
+    "arguments,text",
+    [
+        (("verify", "activty"), "unknown group 'activty' in the repository shop (did you mean 'activity'?)"),
+        (("verify", "activity", "--store", "locl"), "unknown store 'locl' in [online] stores (did you mean 'local'?); it has: local"),
+    ],
+)
+def test_what_is_not_there_is_named(filled: Path, headrace: Any, arguments: tuple[str, ...], text: str) -> None:
+    ran = headrace("-C", filled, *arguments)
+    assert ran.code == 2
+    assert text in ran.err
+
+
+def test_a_store_without_the_group_is_told(tmp_path: Path, headrace: Any) -> None:
+    make_shop(tmp_path / "shop", rows=100)
+    repository = Repository(tmp_path / "shop")
+    open_store(repository.config.store_url("local")).close()
+    ran = headrace("-C", tmp_path / "shop", "verify", "money")
+    assert ran.code == 1
+    assert "store 'local' holds nothing of group 'money' yet" in ran.err
