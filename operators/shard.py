@@ -35,10 +35,10 @@ SHARD_KEYS = (
 )  # fmt: skip
 """What Bytewax hashes. Found by search: they split evenly over 2, 4, 8 and 16 workers and within one of even over 3, 5, 6, 7 and 12, where
 `00` to `31` would give one of two workers two thirds. The last character has no meaning."""
-FEW_SHARDS = 8
-FEW_SHARD_KEYS = ("00o", "01y", "03b", "04d", "07u", "22i", "25w", "31g")
-"""The names of shards where there are eight: what a batch costs in each counts for a live flow more than how many workers it can have. They
-split evenly over 2, 4 and 8 workers and within one of even over 3, 5, 6 and 7."""
+FEW_SHARDS = 4
+FEW_SHARD_KEYS = ("00o", "01y", "03b", "04d")
+"""The names of shards where there are four: what a batch costs in each counts for a live flow more than how many workers it can have. They
+split evenly over 2 and 4 workers and within one of even over 3."""
 
 OUTSIDE = 255
 REASONS = {judge.NO_TIME: "no event time", judge.TOO_LATE: "too late", judge.TOO_FAR_AHEAD: "too far ahead of its arrival"}
@@ -185,6 +185,11 @@ class Sharder:
 def shard_keys(shards: int) -> tuple[str, ...]:
     """The names of the shards, by their numbers."""
     return {SHARDS: SHARD_KEYS, FEW_SHARDS: FEW_SHARD_KEYS}[shards]
+
+
+def shards_for(workers: int) -> int:
+    """How many shards a live flow has on so many workers."""
+    return FEW_SHARDS if workers <= FEW_SHARDS else SHARDS
 
 
 def features_of_columns(plan: Plan) -> dict[str, list[str]]:

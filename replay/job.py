@@ -24,6 +24,7 @@ from sinks.files import FileStep
 from sinks.online import open_store
 from sinks.pool import WriterPool
 from sinks.stores import StoreStep
+from sinks.writer import StoreWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +114,7 @@ class Worker:
             statistics = ("_row",) if job.mode == t.PROBES else ("time", *keys)
             self.places[index] = (str(place), job.schema(plan, index), statistics)
         self.stores = [open_store(url) for url in job.stores]
+        self.writer = StoreWriter(self.stores)
 
     def _keep_facts(self, slice_: int) -> None:
         self.folder.save_facts(slice_, self.run.facts)
@@ -123,7 +125,7 @@ class Worker:
         notes = self.folder.work
         sinks: list[tuple[str, Any]] = [("files", lambda _: FileStep(self.places, notes, self.pool, CODEC))]
         if self.stores:
-            sinks.append(("stores", lambda _: StoreStep(plan, self.stores)))
+            sinks.append(("stores", lambda _: StoreStep(plan, self.writer)))
         return self.run.flow(sinks, self.job.first, checkpoint=self._checkpoint, restore=self._restore)
 
     def _checkpoint(self, slice_: int, shard: int, keys: list[KeyRollup]) -> None:
@@ -136,6 +138,7 @@ class Worker:
     def close(self) -> None:
         """Wait for what is being written."""
         self.pool.close()
+        self.writer.close()
         for store in self.stores:
             store.flush()
             store.close()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from bytewax.operators import StatefulBatchLogic
 
 from operators.messages import End, Rows
-from sinks.stores import as_steps, newest, step_table
+from sinks.stores import as_steps, step_table
+from sinks.writer import newest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

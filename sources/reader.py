@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 WAITING_BATCHES = 4
 TAKE_S = 0.005
+PAUSE_S = 0.001
 TELL_S = 0.05
 LOOK_S = 0.5
 AHEAD_ROWS = 100_000
@@ -153,6 +154,10 @@ class Reader:
             starts = {(self.topics[source], p): each.place.offset for (source, p), each in self.partitions.items()}
             self.consumer = self.open_consumer(starts)
             while not self._stop.is_set():
+                if self.caught_up and not self.queue.empty():
+                    # what the flow has not taken yet grows meanwhile, and fewer larger batches cost less
+                    time.sleep(PAUSE_S)
+                    continue
                 ready = self._prepare(self.consumer.take(TAKE_S))
                 if ready is not None:
                     self._hand_over(ready)

@@ -6,7 +6,7 @@ state. What Kafka no longer has is a gap; it is named with its offsets and refus
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from headrace.archive import FileLog, Folder, Layout
@@ -98,9 +98,26 @@ def what_is_kept(groups: Sequence[FeatureGroup], shards: int = FEW_SHARDS) -> di
 
 
 def find_start(
-    repository: Repository, groups: Sequence[FeatureGroup], checkpoints: Checkpoints, since_us: int | None, fresh: bool
+    repository: Repository,
+    groups: Sequence[FeatureGroup],
+    checkpoints: Checkpoints,
+    since_us: int | None,
+    fresh: bool,
+    shards: int = FEW_SHARDS,
 ) -> Start:
     """Where the groups start; `since_us` is `--from`, `fresh` leaves a checkpoint aside. Writes nothing."""
+    found = _find_start(repository, groups, checkpoints, since_us, fresh, shards)
+    return replace(found, shards=shards)
+
+
+def _find_start(
+    repository: Repository,
+    groups: Sequence[FeatureGroup],
+    checkpoints: Checkpoints,
+    since_us: int | None,
+    fresh: bool,
+    shards: int,
+) -> Start:
     from headrace.archive import archived_ends, last_loaded_arrival
     from sources.consumer import offsets_at, watermarks
 
@@ -109,7 +126,7 @@ def find_start(
     settings = kafka_settings(repository)
     bounds = {(name, p): pair for name, topic in topics.items() for p, pair in watermarks(settings, topic).items()}
     low, high = ({name: pair[i] for name, pair in bounds.items()} for i in (0, 1))
-    complete, unreadable = _checkpoint(checkpoints, groups) if not fresh else (None, None)
+    complete, unreadable = _checkpoint(checkpoints, what_is_kept(groups, shards)) if not fresh else (None, None)
     logs = {name: log_of(repository, name) for name in topics}
     skip = {name: arrival for name, log in logs.items() if (arrival := last_loaded_arrival(log)) is not None}
     if complete is not None:
@@ -131,9 +148,9 @@ def find_start(
     return _checked(BEGINNING, {}, (), low, high, unreadable=unreadable)
 
 
-def _checkpoint(checkpoints: Checkpoints, groups: Sequence[FeatureGroup]) -> tuple[Complete | None, str | None]:
+def _checkpoint(checkpoints: Checkpoints, what: Mapping[str, Any]) -> tuple[Complete | None, str | None]:
     try:
-        checkpoints.check(what_is_kept(groups))
+        checkpoints.check(what)
         return checkpoints.newest(), None
     except (StorageError, ValueError, KeyError) as error:
         return None, str(error)

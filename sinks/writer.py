@@ -1,0 +1,126 @@
+"""One thread a process that writes the steps of all its shards to the online stores, so that a transaction holds those of many shards.
+
+Promises that `wait` returns when everything given before is written; that of several steps of one entity which wait, the newest is written;
+that what waits is bounded, `put` blocks then; and that a failure of a store is raised by whoever calls next. While a live flow is behind
+the end of its log, steps wait longer: few of them are the newest of their entity for long.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from headrace.arrow import array
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sinks.online import OnlineStore, StepTable
+    from sinks.stores import Watcher
+
+MOST_ROWS = 131_072
+BEHIND_ROWS = 65_536
+BEHIND_S = 0.25
+FEW_ROWS = 4_096
+"""So few rows a store looks through faster by itself."""
+
+
+class StoreWriter:
+    """The writer of a process; begins with the first step, `close` ends it."""
+
+    def __init__(self, stores: Sequence[OnlineStore], watcher: Watcher | None = None) -> None:
+        self.stores, self.watcher = stores, watcher
+        self._waiting: dict[int, tuple[StepTable, list[pa.RecordBatch]]] = {}
+        self._rows = 0
+        self._busy = False
+        self._wanted = False
+        self._ended = False
+        self._failure: Exception | None = None
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def put(self, table: StepTable, batch: pa.RecordBatch) -> None:
+        """Take steps; within a shard the later ones are the newer."""
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="headrace-stores", daemon=True)
+                self._thread.start()
+            self._changed.wait_for(lambda: self._rows < MOST_ROWS or self._failure is not None)
+            self._raise()
+            self._waiting.setdefault(id(table), (table, []))[1].append(batch)
+            self._rows += batch.num_rows
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Return when everything is written."""
+        with self._changed:
+            self._wanted = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._failure is not None or not (self._waiting or self._busy))
+            self._wanted = False
+            self._raise()
+
+    def close(self) -> None:
+        """Write what waits and end; raises where that failed."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _is_due(self) -> bool:
+        hurry = self._wanted or self._ended or self.watcher is None or self.watcher.caught_up
+        return bool(self._waiting) and (hurry or self._rows >= BEHIND_ROWS)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_due() or self._ended, BEHIND_S)
+                waiting, self._waiting, self._rows = self._waiting, {}, 0
+                if not waiting:
+                    if self._ended:
+                        return
+                    continue
+                self._busy = True
+                self._changed.notify_all()
+            try:
+                for table, batches in waiting.values():
+                    self._write(table, batches)
+            # whatever a store raises, the flow has to hear of it and end
+            except Exception as error:  # noqa: BLE001
+                self._failure = error
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()
+                if self._failure is not None:
+                    return
+
+    def _write(self, table: StepTable, batches: list[pa.RecordBatch]) -> None:
+        batch = newest(table, batches)
+        for store in self.stores:
+            store.write(table, batch)
+        if self.watcher is not None:
+            self.watcher.wrote(table.group, batch, sum(each.num_rows for each in batches))
+
+
+def newest(table: StepTable, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """The last row of every entity, in the order of these rows; all of them where they are few."""
+    if len(batches) == 1:
+        whole = batches[0]
+    else:
+        columns = [pa.concat_arrays([batch.column(i) for batch in batches]) for i in range(len(table.schema))]
+        whole = pa.RecordBatch.from_arrays(columns, schema=table.schema)
+    if whole.num_rows <= FEW_ROWS:
+        return whole
+    names = list(table.keys.names)
+    numbered = pa.table({name: whole.column(name) for name in names} | {"_number": array(np.arange(whole.num_rows))})
+    last = numbered.group_by(names, use_threads=False).aggregate([("_number", "max")]).column("_number_max")
+    return whole.take(array(np.sort(last.to_numpy())))
