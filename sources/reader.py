@@ -292,6 +292,7 @@ class Reader:
         now = time.time()
         at_end = self.consumer.at_end
         caught_up = len(at_end) == len(self.partitions)
+        ready.caught_up = self.caught_up
         if now - self._told_at < TELL_S and (self.caught_up or not (ready.rows or caught_up)):
             return
         self._told_at = now
