@@ -15,7 +15,7 @@ from bytewax.operators import StatefulBatchLogic
 
 from operators.keys import words_of
 from operators.live_clock import LiveClock
-from operators.messages import Piece, Slice, add_counts
+from operators.messages import Piece, Slice
 from operators.shares import Share, joined_pieces, joined_words
 
 if TYPE_CHECKING:
@@ -62,13 +62,13 @@ class LiveSequence(StatefulBatchLogic[Share, Slice, int]):
     """The sequence of one shard."""
 
     def __init__(
-        self, plan: Plan, partitions: Sequence[tuple[str, int]], keeper: Keeper, ended: Collection[tuple[str, int]] = ()
+        self, plan: Plan, partitions: Sequence[tuple[str, int]], keeper: Keeper, parts: int = 1, ended: Collection[tuple[str, int]] = ()
     ) -> None:
-        """`partitions` are all of the plan's sources in their order; nobody reads those that have `ended`."""
+        """`partitions` are all of the plan's sources in their order, read by so many `parts`; nobody reads those that have `ended`."""
         self.keeper = keeper
         self.clock = LiveClock(plan, partitions, ended)
         self.shard = -1
-        self.behind: set[int] = set()
+        self.behind = set(range(parts))
         self.held: list[Piece] = []
         self.number = 0
         self.checkpoint: int | None = None
@@ -93,24 +93,22 @@ class LiveSequence(StatefulBatchLogic[Share, Slice, int]):
 
     def _slice(self, shares: Sequence[Share], *, silent: bool) -> Slice | None:
         pieces, self.held = self.held, []
-        counts: dict[str, int] = {}
         told = [share.told for share in shares if share.told is not None]
         for word in told:
             self.clock.tell(word)
         for share in shares:
-            add_counts(counts, share.counts or {})
             pieces += share.pieces
         facts, passed = self.clock.advance()
         facts.silent = silent
-        if self.behind:
+        if self.behind and not silent:
             pieces = self._released(pieces, facts.tick)
         if not silent and (pieces or told):
             self.keeper.applied(Share(self.shard, pieces=pieces, told=joined_words(told) if told else None))
-        if not (pieces or passed or counts or any(share.checkpoint is not None for share in shares)):
+        if not (pieces or passed or any(share.checkpoint is not None for share in shares)):
             return None
         pieces.sort(key=lambda piece: piece.order)
         self.number += 1
-        return Slice(self.number, self.shard, pieces, facts, counts)
+        return Slice(self.number, self.shard, pieces, facts, {})
 
     def _released(self, pieces: Sequence[Piece], upto: int) -> list[Piece]:
         """What has arrived up to a log time; the rest is held."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from operators.messages import Piece, add_counts
+from operators.messages import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Told:
 
 @dataclass(slots=True)
 class Share:
-    """One shard's part of a batch. `counts` are told to one shard only; `checkpoint`: the state is to be kept at the end of this epoch, as
+    """One shard's part of a batch. `checkpoint`: the state is to be kept at the end of this epoch, as
     number `checkpoint`; `caught_up`: the reader, `part`, has reached the end of its log.
     """
 
@@ -45,13 +45,12 @@ class Share:
     part: int = 0
     pieces: list[Piece] = field(default_factory=list)
     told: Told | None = None
-    counts: dict[str, int] | None = None
     checkpoint: int | None = None
     caught_up: bool = True
 
 
 def merged(shares: Sequence[Share]) -> Share:
-    """One share that stands for several of one shard, in their order; it asks for no checkpoint and counts nothing."""
+    """One share that stands for several of one shard, in their order; it asks for no checkpoint."""
     by_kind: dict[tuple[int, int], list[Piece]] = {}
     told = []
     for share in shares:
@@ -92,11 +91,3 @@ def joined_points(points: Sequence[Points]) -> Points:
 def rows_of(share: Share) -> int:
     """How many rows a share has, over all keys."""
     return sum(piece.batch.num_rows for piece in share.pieces)
-
-
-def counted(shares: Sequence[Share]) -> dict[str, int]:
-    """What the shares count together."""
-    counts: dict[str, int] = {}
-    for share in shares:
-        add_counts(counts, share.counts or {})
-    return counts

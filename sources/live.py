@@ -73,6 +73,7 @@ class LivePart(StatefulSourcePartition[Item, int]):
         self.asked = False
         self.ended = False
         self.empty = False
+        self.caught_up = False
         reader.start()
 
     def next_batch(self) -> Iterable[Item]:
@@ -85,16 +86,19 @@ class LivePart(StatefulSourcePartition[Item, int]):
         if self.checkpoint is not None and not self.asked:
             number, self.asked = self.checkpoint, True
         if ready is None:
-            return [] if number is None else [(key, Share(shard, self.number, checkpoint=number)) for shard, key in enumerate(self.keys)]
+            if number is None:
+                return []
+            caught_up = self.caught_up
+            return [(key, Share(shard, self.number, checkpoint=number, caught_up=caught_up)) for shard, key in enumerate(self.keys)]
         self.places |= ready.places
         self.identities += ready.identities
+        self.caught_up = ready.caught_up
         self.desk.gave(ready)
         items = []
         for shard, key in enumerate(self.keys):
             pieces = ready.pieces.get(shard, [])
-            counts = ready.counts if shard == self.number % len(self.keys) and ready.counts else None
-            if pieces or counts or ready.told is not None or number is not None:
-                items.append((key, Share(shard, self.number, pieces, ready.told, counts, number, ready.caught_up)))
+            if pieces or ready.told is not None or number is not None:
+                items.append((key, Share(shard, self.number, pieces, ready.told, number, ready.caught_up)))
         return items
 
     def _waiting(self) -> Ready | None:

@@ -53,7 +53,7 @@ def run(
 
     repository = open_repository(context, repo, env)
     if dry_run:
-        _dry_run(repository, names, *plan_run(repository, names, start, fresh), as_json=as_json)
+        _dry_run(repository, names, *plan_run(repository, names, start, fresh, processes), as_json=as_json)
         return
     options = RunOptions(processes=processes, checkpoint_s=checkpoint_s, metrics_port=metrics_port)
     ended = threading.Event()
@@ -152,7 +152,7 @@ def _dry_run(repository: Repository, names: list[str], groups: Any, start: Start
         total[0], total[1] = total[0] + size.entity_bytes, total[1] + size.event_bytes
     stores = {name: repository.config.store_url(name) for name in repository.config.online.stores}
     rows = [
-        [name[0], str(name[1]), str(place.offset), str(start.low[name]), str(start.high[name])] for name, place in sorted(start.places.items())
+        [name[0], *map(str, (name[1], place.offset, start.low[name], start.high[name]))] for name, place in sorted(start.places.items())
     ]
     if as_json:
         print_json({

@@ -27,7 +27,7 @@ from sources.partition import Place
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-FORMAT = 1
+FORMAT = 2
 META = "format.json"
 _FILE = re.compile(r"(?:(state|ids)-(\d{12})-(\d+)|note-(\d{12})-(?:part|shards)-\d+\.json|complete-(\d{12})\.json)")
 _SHARDS = re.compile(r"note-(\d{12})-shards-\d+\.json")

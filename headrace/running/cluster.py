@@ -20,6 +20,7 @@ from headrace.errors import HeadraceError
 from replay.cluster import free_port
 
 from .desk import ask_to_stop, clear_stops
+from .telling import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +41,8 @@ class RunFailed(HeadraceError):
 class Cluster:
     """What a caller may ask of the processes: `desk.stop(reason)`, and the folder of their logs."""
 
-    def __init__(self, checkpoints: Checkpoints, folder: Path) -> None:
-        self.checkpoints, self.folder = checkpoints, folder
+    def __init__(self, checkpoints: Checkpoints, folder: Path, processes: int) -> None:
+        self.checkpoints, self.folder, self.processes = checkpoints, folder, processes
         self.desk = self
         self.reason = ""
 
@@ -49,6 +50,10 @@ class Cluster:
         """Ask all processes to end with a checkpoint."""
         self.reason = reason
         ask_to_stop(self.checkpoints, reason)
+
+    def numbers(self) -> dict[str, Any]:
+        """What the processes have written of themselves, together."""
+        return written(self.folder, self.processes)
 
     @property
     def last_number(self) -> int:
@@ -60,7 +65,7 @@ class Cluster:
 def run_cluster(job: RunJob, checkpoints: Checkpoints, began: Callable[[Start, Any], None] | None) -> None:
     """Run the processes of a job until they were asked to stop."""
     with tempfile.TemporaryDirectory(prefix="headrace-run-") as scratch:
-        cluster = Cluster(checkpoints, Path(scratch))
+        cluster = Cluster(checkpoints, Path(scratch), job.options.processes)
         if began is not None:
             began(job.start, cluster)
         failures = 0
@@ -86,6 +91,8 @@ def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
     path = cluster.folder / "job.pickle"
     path.write_bytes(pickle.dumps(job))
     addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(job.options.processes))
+    for numbers in cluster.folder.glob("numbers-*.json"):
+        numbers.unlink()
     running = []
     for number in range(job.options.processes):
         with (cluster.folder / f"process-{number}.log").open("wb") as log:

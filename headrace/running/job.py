@@ -17,9 +17,12 @@ from operators.keys import is_word
 from operators.layout import build_layout
 from operators.live import LiveSequence
 from operators.shard import Sharder
+from sinks.counting import NAME as COUNTS
+from sinks.counting import CountStep
 from sinks.online import open_store
 from sinks.stores import NAME as STORES
 from sinks.stores import StoreStep
+from sinks.writer import StoreWriter
 from sources.live import LiveInput
 from sources.reader import Reader
 
@@ -28,6 +31,7 @@ from .dead import DeadLetters
 from .desk import RunDesk
 from .keeper import FileKeeper
 from .starting import checkpoints_of, kafka_settings, topics_of
+from .telling import numbers_of
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -84,8 +88,8 @@ class RunJob:
 class RunWorker:
     """One process of a run."""
 
-    def __init__(self, job: RunJob, repository: Repository) -> None:
-        self.job, self.repository = job, repository
+    def __init__(self, job: RunJob, repository: Repository, process: int = 0) -> None:
+        self.job, self.repository, self.process = job, repository, process
         groups = [repository.groups[name] for name in job.groups]
         self.plan = build_plan(groups)
         self.layouts = [build_layout(self.plan, key, t.STEPS) for key in range(len(self.plan.keys))]
@@ -103,9 +107,10 @@ class RunWorker:
             self.desk.identity_files = {part: list(files) for part in range(options.processes)}
         names = repository.config.online.stores
         self.stores = [open_store(repository.config.store_url(name)) for name in names]
+        self.writer = StoreWriter(self.stores, self.watch)
         exact = [is_word(self.plan.keys[layout.key].types) for layout in self.layouts]
         sinks = [STORES] if self.stores else []
-        self.keeper = FileKeeper(self.checkpoints, self.layouts, exact, sinks, job.start.complete, self.watch)
+        self.keeper = FileKeeper(self.checkpoints, self.layouts, exact, sinks, job.start.complete, self.watch, process)
         self.group_id = repository.config.named("+".join(sorted(job.groups)))
         self.letters = DeadLetters(repository, self.plan)
         self.desk.make_safe = self.letters.flush
@@ -117,20 +122,24 @@ class RunWorker:
         complete = self.checkpoints.newest()
         return 0 if complete is None else complete.number
 
+    def numbers(self) -> dict[str, Any]:
+        """What is known of this process, as `headrace.running.telling` has it."""
+        return numbers_of(self)
+
     def flow(self) -> Dataflow:
         """The dataflow of this run, the one that replays."""
         from flows.features import build
 
         start = self.job.start
-        sinks: list[tuple[str, Any]] = []
+        sinks: list[tuple[str, Any]] = [(COUNTS, lambda _: CountStep(self.watch))]
         if self.stores:
-            sinks.append((STORES, lambda _: StoreStep(self.plan, self.stores, self.keeper, self.watch)))
+            sinks.append((STORES, lambda _: StoreStep(self.plan, self.writer, self.keeper)))
         return build(
             self.plan,
             self.layouts,
             LiveInput(self.job.options.processes, self._reader, self.desk),
             sinks,
-            sequence=lambda: LiveSequence(self.plan, start.partitions, self.keeper, start.ended),
+            sequence=lambda: LiveSequence(self.plan, start.partitions, self.keeper, self.job.options.processes, start.ended),
             restore=self._state,
             keeper=self.keeper,
         )
@@ -169,7 +178,7 @@ class RunWorker:
         for reader in self.readers[:1]:
             reader.commit(offsets)
 
-    def execute(self, addresses: list[str] | None = None, process: int = 0) -> None:
+    def execute(self, addresses: list[str] | None = None) -> None:
         """Run until a stop is asked for; the last checkpoint counts then, or `HeadraceError` says that it does not."""
         from bytewax._bytewax import cluster_main, run_main
 
@@ -178,7 +187,7 @@ class RunWorker:
             if addresses is None:
                 run_main(self.flow(), epoch_interval=interval)
             else:
-                cluster_main(self.flow(), addresses, process, epoch_interval=interval, worker_count_per_proc=1)
+                cluster_main(self.flow(), addresses, self.process, epoch_interval=interval, worker_count_per_proc=1)
             self.keeper.close()
             if not self.desk.close():
                 reason = self.watch.trouble or self.keeper.trouble or "no reason is known"
@@ -186,5 +195,6 @@ class RunWorker:
         finally:
             for reader in self.readers:
                 reader.stop()
+            self.writer.close()
             for store in self.stores:
                 store.close()

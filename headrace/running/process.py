@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headrace.running.job import RunWorker
+from headrace.running.metrics import serving
+from headrace.running.telling import Writing
 
 if TYPE_CHECKING:
     from headrace.running.job import RunJob
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
 def take_part(path: Path, number: int, addresses: list[str]) -> None:
     """Be process `number` of the job in a file, until all are asked to stop."""
     job: RunJob = pickle.loads(path.read_bytes())
-    worker = RunWorker(job, job.load())
+    worker = RunWorker(job, job.load(), number)
     signal.signal(signal.SIGTERM, lambda *_: worker.desk.stop("SIGTERM"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    worker.execute(addresses, number)
+    port = job.options.metrics_port
+    with serving(worker, None if port is None else port + number), Writing(worker, path.parent, number):
+        worker.execute(addresses)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import InvalidValue
 from headrace.plan import build
 from headrace.times import parse_time
+from operators.shard import shards_for
 from sinks.online import open_store
 
 from .bootstrap import bootstrap
 from .checkpoints import Checkpoints
 from .desk import ask_to_stop, clear_stops
 from .job import RunJob, RunOptions, RunWorker
+from .metrics import serving
 from .starting import ARCHIVE, Gap, Start, checkpoints_of, find_start, gap_text, what_is_kept
 
 if TYPE_CHECKING:
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from headrace.repository import Repository
 
 
-def plan_run(repository: Repository, names: Sequence[str], since: Any = None, fresh: bool = False) -> tuple[list[FeatureGroup], Start]:
+def plan_run(
+    repository: Repository, names: Sequence[str], since: Any = None, fresh: bool = False, processes: int = 1
+) -> tuple[list[FeatureGroup], Start]:
     """The groups and where they would start; writes nothing.
 
     Args:
@@ -39,12 +43,14 @@ def plan_run(repository: Repository, names: Sequence[str], since: Any = None, fr
         names: groups, or services, whose groups are meant.
         since: `--from`: Kafka's messages since then alone; ISO text, `-1d`, a datetime.
         fresh: a checkpoint is left aside and the state made anew.
+        processes: how many there are to be; more than four have more shards, and a state of their own.
     """
     from replay.tables import groups_of
 
     groups = groups_of(repository.resolve(list(names)))
     since_us = None if since is None else parse_time(since, "from")
-    return groups, find_start(repository, groups, checkpoints_of(repository, groups), since_us, fresh or since is not None)
+    anew = fresh or since is not None
+    return groups, find_start(repository, groups, checkpoints_of(repository, groups), since_us, anew, shards_for(processes))
 
 
 def run(
@@ -73,14 +79,14 @@ def run(
     Raises `Gap`, `ConfigError` without brokers, `InvalidValue` where the same groups run already, and what ends the flow.
     """
     options = options or RunOptions()
-    groups, start = plan_run(repository, names, since, fresh)
+    groups, start = plan_run(repository, names, since, fresh, options.processes)
     if start.gaps and not accept_gap:
         raise Gap(gap_text(start.gaps), gaps=start.gaps)
     checkpoints = checkpoints_of(repository, groups)
     with only_one(checkpoints):
         if start.complete is None:
             checkpoints.clear()
-        checkpoints.begin(what_is_kept(groups))
+        checkpoints.begin(what_is_kept(groups, start.shards))
         clear_stops(checkpoints)
         checkpoints.tidy(start.complete, all_others=True)
         if start.how == ARCHIVE:
@@ -93,9 +99,10 @@ def run(
             return
         worker = RunWorker(job, repository)
         worker.desk.on_caught_up = lambda: replace_others(checkpoints)
-        if began is not None:
-            began(start, worker)
-        worker.execute()
+        with serving(worker, options.metrics_port):
+            if began is not None:
+                began(start, worker)
+            worker.execute()
 
 
 def _from_archive(

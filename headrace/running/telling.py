@@ -1,64 +1,135 @@
 """What a running flow says of itself: one line for a person, one record for a program.
 
-Promises the same numbers in both; rates are those since the last call of `Teller.now`. Times are seconds.
+Promises the same numbers in both; rates are those since the last call of `Teller.now`. Times are seconds. Several processes write their
+numbers into files, and are told of together.
 """
 
 from __future__ import annotations
 
+import json
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from headrace.running.job import RunWorker
 
 LATE = ("too late", "no event time", "too far ahead")
+WRITE_S = 0.5
+SUMS = ("rows", "lag", "steps", "entities", "state_bytes", "late", "undecodable", "duplicates", "null_keys", "failed")
+
+
+class Told(Protocol):
+    """Who has numbers: the worker of this process, or a cluster."""
+
+    def numbers(self) -> dict[str, Any]:
+        """The numbers since it began."""
+        ...
 
 
 class Teller:
-    """Tells of one worker."""
+    """Tells of a run."""
 
-    def __init__(self, worker: RunWorker) -> None:
-        self.worker = worker
+    def __init__(self, told: Told) -> None:
+        self.told = told
         self._at, self._rows = time.monotonic(), 0
 
     def now(self) -> dict[str, Any]:
-        """The numbers: rates since the last call."""
-        watch = self.worker.watch
-        at, rows = time.monotonic(), watch.rows
-        rate = (rows - self._rows) / max(1e-9, at - self._at)
+        """The numbers, with the rate since the last call."""
+        found = self.told.numbers()
+        at, rows = time.monotonic(), found["rows"]
+        # a process that was started again begins at nothing
+        rate = max(0, rows - self._rows) / max(1e-9, at - self._at)
         self._at, self._rows = at, rows
-        counts = dict(watch.counts)
-        lag = self.lag()
-        return {
-            "rows": rows,
-            "rows_per_s": round(rate, 1),
-            "lag": sum(lag.values()),
-            "caught_up": watch.caught_up,
-            "event_to_online_s": None if watch.delays.last_s is None else round(watch.delays.last_s, 4),
-            "steps": sum(watch.steps.values()),
-            "entities": watch.entities,
-            "state_bytes": watch.state_bytes,
-            "late": sum(n for name, n in counts.items() if name.startswith(LATE)),
-            "undecodable": sum(n for name, n in counts.items() if name.startswith("undecodable")),
-            "duplicates": sum(n for name, n in counts.items() if name.startswith("duplicate")),
-            "null_keys": sum(n for name, n in counts.items() if name.startswith("null key")),
-            "failed": sum(n for name, n in counts.items() if name.startswith("failed")),
-            "checkpoint": watch.checkpoint,
-            "trouble": self.trouble(),
-        }
+        return {"rows": rows, "rows_per_s": round(rate, 1), **found}
 
-    def lag(self) -> dict[tuple[str, int], int]:
-        """Messages that wait in Kafka, by topic and partition."""
-        lag: dict[tuple[str, int], int] = {}
-        for reader in list(self.worker.readers):
-            lag |= reader.lag
-        return lag
 
-    def trouble(self) -> str | None:
-        """What goes wrong and is tried again."""
-        consumers = [reader.consumer for reader in self.worker.readers if reader.consumer is not None]
-        told = [self.worker.watch.trouble, self.worker.keeper.trouble, *(consumer.trouble for consumer in consumers)]
-        return next((text for text in told if text), None)
+def numbers_of(worker: RunWorker) -> dict[str, Any]:
+    """The numbers of one process."""
+    watch = worker.watch
+    counts = watch.counted_by_now()
+
+    def sum_of(*names: str) -> int:
+        return sum(n for name, n in counts.items() if name.startswith(names))
+
+    return {
+        "rows": watch.rows,
+        "lag": sum(lag_of(worker).values()),
+        "caught_up": watch.caught_up,
+        "event_to_online_s": None if watch.delays.last_s is None else round(watch.delays.last_s, 4),
+        "steps": sum(watch.steps.values()),
+        "entities": watch.entities,
+        "state_bytes": watch.state_bytes,
+        "late": sum_of(*LATE),
+        "undecodable": sum_of("undecodable"),
+        "duplicates": sum_of("duplicate"),
+        "null_keys": sum_of("null key"),
+        "failed": sum_of("failed"),
+        "checkpoint": watch.checkpoint,
+        "trouble": trouble_of(worker),
+    }
+
+
+def lag_of(worker: RunWorker) -> dict[tuple[str, int], int]:
+    """Messages that wait in Kafka, by topic and partition."""
+    lag: dict[tuple[str, int], int] = {}
+    for reader in list(worker.readers):
+        lag |= reader.lag
+    return lag
+
+
+def trouble_of(worker: RunWorker) -> str | None:
+    """What goes wrong and is tried again."""
+    consumers = [reader.consumer for reader in worker.readers if reader.consumer is not None]
+    told = [worker.watch.trouble, worker.keeper.trouble, *(consumer.trouble for consumer in consumers)]
+    return next((text for text in told if text), None)
+
+
+def together(parts: Sequence[dict[str, Any]], processes: int) -> dict[str, Any]:
+    """The numbers of several processes as those of one; those that have not spoken yet have not caught up.
+
+    >>> one = dict.fromkeys(SUMS, 2) | {"caught_up": True, "event_to_online_s": 0.1, "checkpoint": None, "trouble": None}
+    >>> two = together([one, one | {"event_to_online_s": 0.2, "trouble": "no broker"}], 2)
+    >>> two["rows"], two["caught_up"], two["event_to_online_s"], two["trouble"], together([one], 2)["caught_up"]
+    (4, True, 0.2, 'no broker', False)
+    """
+    delays = [each["event_to_online_s"] for each in parts if each["event_to_online_s"] is not None]
+    return {name: sum(each[name] for each in parts) for name in SUMS} | {
+        "caught_up": len(parts) == processes and all(each["caught_up"] for each in parts),
+        "event_to_online_s": max(delays, default=None),
+        "checkpoint": next((each["checkpoint"] for each in parts if each["checkpoint"]), None),
+        "trouble": next((each["trouble"] for each in parts if each["trouble"]), None),
+    }
+
+
+class Writing:
+    """While it is entered, a process writes its numbers into a file of `folder` every half second."""
+
+    def __init__(self, worker: RunWorker, folder: Path, number: int) -> None:
+        self.worker, self.path = worker, folder / f"numbers-{number}.json"
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._write, name="headrace-numbers", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        while not self._ended.wait(WRITE_S):
+            draft = self.path.with_suffix(".part")
+            draft.write_text(json.dumps(self.worker.numbers()))
+            draft.replace(self.path)
+
+
+def written(folder: Path, processes: int) -> dict[str, Any]:
+    """What the processes that write into a folder come to together."""
+    return together([json.loads(path.read_text()) for path in sorted(folder.glob("numbers-*.json"))], processes)
 
 
 def line(found: dict[str, Any]) -> str:

@@ -52,13 +52,13 @@ class Watch:
         self.counts: dict[str, int] = {}
         self.rows = 0
         self.steps: dict[str, int] = {}
+        self.stored: dict[str, int] = {}
         self.delays = Delays()
         self.caught_up = False
         self.caught_up_at: float | None = None
         self.checkpoint: dict[str, Any] | None = None
         self.trouble: str | None = None
         self.state: dict[int, tuple[int, int]] = {}
-        self.lag: dict[tuple[str, int], int] = {}
         self._lock = threading.Lock()
 
     def gave(self, ready: Ready) -> None:
@@ -74,13 +74,22 @@ class Watch:
         with self._lock:
             add_counts(self.counts, counts)
 
+    def counted_by_now(self) -> dict[str, int]:
+        """A copy of the counts."""
+        with self._lock:
+            return dict(self.counts)
+
     def wrote(self, group: str, batch: pa.RecordBatch, steps: int) -> None:
         """The stores have these, the newest of so many steps."""
         with self._lock:
             self.steps[group] = self.steps.get(group, 0) + steps
-            if self.caught_up and batch.num_rows:
-                arrivals = words_of(batch.column(ARRIVAL))
-                self.delays.add(np.maximum(time.time() - arrivals / 1e6, 0.0))
+            self.stored[group] = self.stored.get(group, 0) + batch.num_rows
+            if self.caught_up_at is not None and batch.num_rows:
+                arrivals = words_of(batch.column(ARRIVAL)) / 1e6
+                # what waited in the log while the flow was behind says nothing of the way
+                fresh = arrivals[arrivals >= self.caught_up_at]
+                if len(fresh):
+                    self.delays.add(np.maximum(time.time() - fresh, 0.0))
 
     def sized(self, shard: int, entities: int, size_bytes: int) -> None:
         """How large a shard's state is."""
