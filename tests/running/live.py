@@ -97,7 +97,7 @@ def run_live(
     collected = Collected()
     flow = build_flow(
         plan, layouts, LiveInput(workers, open_reader, desk), [("collect", collected.step)],
-        sequence=lambda: LiveSequence(plan, partitions, keeper), restore=keeper.state, keeper=keeper,
+        sequence=lambda: LiveSequence(plan, partitions, keeper, workers), restore=keeper.state, keeper=keeper,
     )  # fmt: skip
 
     def stop_at_the_end() -> None:
