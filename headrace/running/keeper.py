@@ -31,7 +31,7 @@ LONGEST_JOURNAL_ROWS = 150_000
 SHORTEST_JOURNAL_ROWS = 10_000
 JOURNAL_ROW_BYTES = 64
 MOST_LINKS = 20
-BASES_AT_ONCE = 4
+BASES_AT_ONCE = 1
 LONGEST_WAIT_S = 30.0
 
 
@@ -43,7 +43,7 @@ class _Shard:
     rows: int = 0
     links: list[Link] = field(default_factory=list)
     freeze: Callable[[], dict[str, Any]] | None = None
-    sealed: Share | None = None
+    sealed: list[Share] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -139,7 +139,7 @@ class FileKeeper:
                     return   # this one will not count; its rows belong to the next
                 now = self._round = _Round(number, awaited={(s, what) for s in self.shards for what in ("kept", *self.sinks)})
             now.awaited |= {(shard, what) for what in ("kept", *self.sinks)}
-            mine.sealed, mine.journal = merged(mine.journal) if mine.journal else None, []
+            mine.sealed, mine.journal = mine.journal, []
             mine.freeze = freeze
 
     def keep(self, shard: int, keys: Sequence[KeyRollup]) -> None:
@@ -190,7 +190,7 @@ class FileKeeper:
 
     def _write(self, found: _Round) -> None:
         try:
-            parts = {shard: packed(what) for shard, (_, what) in found.kept.items()}
+            parts = {shard: packed(what if is_base else _joined(*what)) for shard, (is_base, what) in found.kept.items()}
             links = self.checkpoints.write_parts(found.number, self.index, parts, {s: is_base for s, (is_base, _) in found.kept.items()})
             for shard, link in links.items():
                 mine = self.shards[shard]
@@ -204,7 +204,7 @@ class FileKeeper:
             for shard in found.kept:
                 # what could not be written is a part of the next one
                 mine = self.shards[shard]
-                mine.journal[:0] = [] if mine.sealed is None else [mine.sealed]
+                mine.journal[:0] = mine.sealed
             self.trouble = str(error)
         finally:
             with self._safe:
@@ -213,3 +213,8 @@ class FileKeeper:
 
     def _shard(self, shard: int) -> _Shard:
         return self.shards.setdefault(shard, _Shard())
+
+
+def _joined(journal: Sequence[Share], held: Sequence[Piece]) -> tuple[Share | None, Sequence[Piece]]:
+    """What a journal comes to, and what was held at its end."""
+    return merged(journal) if journal else None, held
