@@ -47,7 +47,7 @@ class FakeWorker:
 
     def __init__(self) -> None:
         self.watch, self.readers = Watch(), [FakeReader()]
-        self.keeper = SimpleNamespace(written_bytes=1234, trouble=None)
+        self.keeper, self.producer = SimpleNamespace(written_bytes=1234, trouble=None), None
         self.watch.gave(Ready(rows=7, counts=dict(COUNTS), caught_up=True))
         self.watch.sized(3, 20, 4000)
         self.watch.checkpoint = {"number": 4, "seconds": 0.25, "at": time.time() - 5}
