@@ -67,6 +67,13 @@ class Online(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stores: list[str] = []
 
 
+class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[steps]`: whether live runs write each group's steps to a topic, and how many partitions one has that is made."""
+
+    topics: bool = False
+    partitions: int = 8
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a repository in one environment.
 
@@ -82,6 +89,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state: State = State()
     stores: dict[str, Store] = {}
     online: Online = Online()
+    steps: Steps = Steps()
 
     @property
     def archive_uri(self) -> str:
@@ -103,7 +111,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ".".join(part for part in (self.project.name, self.env, thing) if part)
 
 
-_ROOMS = {"project": Project, "kafka": Kafka, "archive": Archive, "state": State, "online": Online}
+_ROOMS = {"project": Project, "kafka": Kafka, "archive": Archive, "state": State, "online": Online, "steps": Steps}
 
 
 def load_config(

@@ -1,4 +1,4 @@
-"""The newest step of every entity, held until the end: what a replay brings into stores before a live run goes on.
+"""The newest step of every entity, held until the end: what a replay brings into stores and topics before a live run goes on.
 
 Promises one write a group and shard, of what stands at the end; memory is proportional to the entities. Within a shard the later row of an
 entity is the newer one.
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from headrace.plan.model import Plan
+    from sinks.kafka import TopicStep
     from sinks.online import OnlineStore
 
 HELD_ROWS = 262_144
@@ -41,16 +42,22 @@ class NewestStep(StatefulBatchLogic[Rows | End, Any, None]):
                 self._hold(value)
             elif value.last:
                 for group, held in self.held.items():
-                    table = self.tables[group]
-                    for store in self.stores:
-                        store.write(table, newest(table, held))
+                    self._write(group, newest(self.tables[group], held))
                 self.held = {}
         return [], False
+
+    def _shaped(self, rows: Rows) -> pa.RecordBatch:
+        """What is held of rows."""
+        return as_steps(self.tables[rows.group], rows.batch)
+
+    def _write(self, group: int, batch: pa.RecordBatch) -> None:
+        for store in self.stores:
+            store.write(self.tables[group], batch)
 
     def _hold(self, rows: Rows) -> None:
         table = self.tables[rows.group]
         held = self.held.setdefault(rows.group, [])
-        held.append(as_steps(table, rows.batch))
+        held.append(self._shaped(rows))
         self.rows[rows.group] = self.rows.get(rows.group, 0) + rows.batch.num_rows
         if self.rows[rows.group] >= HELD_ROWS:
             held[:] = [newest(table, held)]
@@ -60,3 +67,17 @@ class NewestStep(StatefulBatchLogic[Rows | End, Any, None]):
     def snapshot(self) -> None:
         """A replay keeps its own checkpoints."""
         return
+
+
+class NewestMessages(NewestStep):
+    """The same for the topics of `step`; the caller flushes its producer."""
+
+    def __init__(self, plan: Plan, step: TopicStep) -> None:
+        super().__init__(plan, [])
+        self.step = step
+
+    def _shaped(self, rows: Rows) -> pa.RecordBatch:
+        return rows.batch
+
+    def _write(self, group: int, batch: pa.RecordBatch) -> None:
+        self.step.on_batch([Rows(0, group, batch)])

@@ -116,8 +116,9 @@ def newest(table: StepTable, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatc
     if len(batches) == 1:
         whole = batches[0]
     else:
-        columns = [pa.concat_arrays([batch.column(i) for batch in batches]) for i in range(len(table.schema))]
-        whole = pa.RecordBatch.from_arrays(columns, schema=table.schema)
+        schema = batches[0].schema
+        columns = [pa.concat_arrays([batch.column(i) for batch in batches]) for i in range(len(schema))]
+        whole = pa.RecordBatch.from_arrays(columns, schema=schema)
     if whole.num_rows <= FEW_ROWS:
         return whole
     names = list(table.keys.names)

@@ -17,11 +17,13 @@ from operators.kernels.tables import MIN64
 from operators.live_clock import LiveClock
 from replay.run import Options, Run
 from replay.slices import newest_after
-from sinks.newest import NewestStep
+from sinks.kafka import TopicStep
+from sinks.newest import NewestMessages, NewestStep
 from sources.identities import entries_of
 
 from .checkpoints import packed
 from .starting import log_of
+from .steps import step_producer, step_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +49,7 @@ def bootstrap(
     workers: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Complete:
-    """Replay the archive into the first checkpoint and the stores; returns the checkpoint, which counts then."""
+    """Replay the archive into the first checkpoint, the stores and the topics of steps; returns the checkpoint, which counts then."""
     logs = {source.name: log_of(repository, source.name) for source in plan.sources}
     run = Run(plan, logs, t.STEPS, options=Options(workers=workers, shards=start.shards))
     run.facts.keep_last = True
@@ -61,10 +63,19 @@ def bootstrap(
     watcher = threading.Thread(target=_watch, args=(run, progress, ended), daemon=True)
     if progress is not None:
         watcher.start()
+    sinks: list[tuple[str, Any]] = [("stores", lambda _: NewestStep(plan, stores))]
+    producer = step_producer(repository)
+    if producer is not None:
+        topics = step_topics(repository, [group.name for group in plan.groups])
+        sinks.append(("topic", lambda _: NewestMessages(plan, TopicStep(plan, producer, topics))))
     try:
-        run.execute(run.flow([("stores", lambda _: NewestStep(plan, stores))], checkpoint=keep))
+        run.execute(run.flow(sinks, checkpoint=keep))
+        if producer is not None:
+            producer.flush()
     finally:
         ended.set()
+        if producer is not None:
+            producer.close()
     for store in stores:
         store.flush()
     sequence = {"clock": _clock(run, plan, start).freeze()}

@@ -19,6 +19,8 @@ from operators.live import LiveSequence
 from operators.shard import Sharder
 from sinks.counting import NAME as COUNTS
 from sinks.counting import CountStep
+from sinks.kafka import NAME as TOPIC
+from sinks.kafka import TopicStep
 from sinks.online import open_store
 from sinks.stores import NAME as STORES
 from sinks.stores import StoreStep
@@ -31,6 +33,7 @@ from .dead import DeadLetters
 from .desk import RunDesk
 from .keeper import FileKeeper
 from .starting import checkpoints_of, kafka_settings, topics_of
+from .steps import step_producer, step_topics
 from .telling import numbers_of
 from .watch import Watch
 
@@ -109,7 +112,8 @@ class RunWorker:
         self.stores = [open_store(repository.config.store_url(name)) for name in names]
         self.writer = StoreWriter(self.stores, self.watch)
         exact = [is_word(self.plan.keys[layout.key].types) for layout in self.layouts]
-        sinks = [STORES] if self.stores else []
+        self.producer = step_producer(repository)
+        sinks = [*([STORES] if self.stores else []), *([] if self.producer is None else [TOPIC])]
         self.keeper = FileKeeper(self.checkpoints, self.layouts, exact, sinks, job.start.complete, self.watch, process)
         self.group_id = repository.config.named("+".join(sorted(job.groups)))
         self.letters = DeadLetters(repository, self.plan)
@@ -134,6 +138,9 @@ class RunWorker:
         sinks: list[tuple[str, Any]] = [(COUNTS, lambda _: CountStep(self.watch))]
         if self.stores:
             sinks.append((STORES, lambda _: StoreStep(self.plan, self.writer, self.keeper)))
+        if self.producer is not None:
+            producer, topics = self.producer, step_topics(self.repository, self.job.groups)
+            sinks.append((TOPIC, lambda _: TopicStep(self.plan, producer, topics, self.keeper)))
         return build(
             self.plan,
             self.layouts,
@@ -195,6 +202,8 @@ class RunWorker:
         finally:
             for reader in self.readers:
                 reader.stop()
+            if self.producer is not None:
+                self.producer.close()
             self.writer.close()
             for store in self.stores:
                 store.close()

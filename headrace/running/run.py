@@ -25,6 +25,7 @@ from .desk import ask_to_stop, clear_stops
 from .job import RunJob, RunOptions, RunWorker
 from .metrics import serving
 from .starting import ARCHIVE, Gap, Start, checkpoints_of, find_start, gap_text, what_is_kept
+from .steps import make_step_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,6 +90,7 @@ def run(
         checkpoints.begin(what_is_kept(groups, start.shards))
         clear_stops(checkpoints)
         checkpoints.tidy(start.complete, all_others=True)
+        make_step_topics(repository, [group.name for group in groups])
         if start.how == ARCHIVE:
             start = _from_archive(repository, groups, start, checkpoints, progress)
         job = RunJob(str(repository.path), repository.config.env, tuple(g.name for g in groups), start, options)

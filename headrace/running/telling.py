@@ -83,8 +83,8 @@ def lag_of(worker: RunWorker) -> dict[tuple[str, int], int]:
 
 def trouble_of(worker: RunWorker) -> str | None:
     """What goes wrong and is tried again."""
-    consumers = [reader.consumer for reader in worker.readers if reader.consumer is not None]
-    told = [worker.watch.trouble, worker.keeper.trouble, *(consumer.trouble for consumer in consumers)]
+    clients = [*(reader.consumer for reader in worker.readers), worker.producer]
+    told = [worker.watch.trouble, worker.keeper.trouble, *(client.trouble for client in clients if client is not None)]
     return next((text for text in told if text), None)
 
 

@@ -37,7 +37,7 @@ activity = hr.FeatureGroup("activity", key=user, features={{
 """
 SETTINGS = """
 [project]
-name = "faults"
+name = "{project}"
 [kafka]
 brokers = "{brokers}"
 [stores.local]
@@ -47,11 +47,11 @@ stores = ["local"]
 """
 
 
-def make_repository(folder: Path, broker: Broker, topic: str) -> Path:
-    """The repository in `folder`."""
+def make_repository(folder: Path, broker: Broker, topic: str, project: str = "faults", more: str = "") -> Path:
+    """The repository in `folder`; `more` stands behind its settings."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "definitions.py").write_text(DEFINITIONS.format(topic=topic))
-    (folder / "headrace.toml").write_text(SETTINGS.format(brokers=broker.bootstrap))
+    (folder / "headrace.toml").write_text(SETTINGS.format(brokers=broker.bootstrap, project=project) + more)
     return folder
 
 

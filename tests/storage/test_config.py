@@ -97,7 +97,7 @@ def test_a_secret_replaces_and_is_replaced(shop: Path) -> None:
     "variables, text",
     [
         ({"HEADRACE_KAFKA__BROKER": "a"}, "environment variable HEADRACE_KAFKA__BROKER: unknown key 'kafka.broker' (did you mean 'brokers'?); there are: brokers, registry, client"),
-        ({"HEADRACE_KAFAK__BROKERS": "a"}, "environment variable HEADRACE_KAFAK__BROKERS: unknown key 'kafak' (did you mean 'kafka'?); there are: project, kafka, archive, state, online, stores, env"),
+        ({"HEADRACE_KAFAK__BROKERS": "a"}, "environment variable HEADRACE_KAFAK__BROKERS: unknown key 'kafak' (did you mean 'kafka'?); there are: project, kafka, archive, state, online, steps, stores, env"),
         ({"HEADRACE_KAFKA__BROKERS": "a", "HEADRACE_KAFKA__BROKERS__X": "b"}, "environment variable HEADRACE_KAFKA__BROKERS__X goes into a setting that another variable gives a plain value"),
     ],
 )  # fmt: skip

@@ -159,7 +159,7 @@ GROUP = ONE + 'group = hr.FeatureGroup("g", key=user, features={"n": clicks.coun
         ({"a_py": "import b\n", "b_py": "x = (1\n"}, RepositoryError, "b.py, line 1: '(' was never closed: x = (1"),
         ({"a_py": "import sys\nsys.exit(0)\n"}, RepositoryError, "a.py, line 2: it ends the program"),
         ({"a_py": ONE + "clicks['prce']\n"}, UnknownColumn, "a.py, line 4: unknown column 'prce' in source 'clicks'; it has: uid, ts"),
-        ({"headrace_toml": "[kafak]\n"}, ConfigError, "FOLDER/headrace.toml: unknown key 'kafak' (did you mean 'kafka'?); there are: project, kafka, archive, state, online, stores, env"),
+        ({"headrace_toml": "[kafak]\n"}, ConfigError, "FOLDER/headrace.toml: unknown key 'kafak' (did you mean 'kafka'?); there are: project, kafka, archive, state, online, steps, stores, env"),
     ],
 )  # fmt: skip
 def test_repositories_that_cannot_be(tmp_path: Path, files: dict[str, str], kind: type[HeadraceError], text: str) -> None:

@@ -1,0 +1,115 @@
+"""Commands in processes of their own on the shop's repository, and the judgement of what they left: store, topic, dead letters.
+
+Promises that no process outlives the test that started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from headrace.archive.letters import LetterBox
+from headrace.repository import Repository
+from headrace.running.starting import log_of
+from operators.keys import words_of
+from sinks.online import ARRIVAL, TIME, open_store
+from tests.faults.shop import oracle, read_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.kafka.broker import Broker
+
+POINTS = int(os.environ.get("HEADRACE_FAULT_POINTS", "2"))
+SEED = int(os.environ.get("HEADRACE_FAULT_SEED", "11"))
+BEGIN = "from headrace.cli.app import main; main()"
+RUN = ("run", "activity", "--checkpoint-seconds", "0.5")
+
+
+def start(folder: Path, *command: str) -> subprocess.Popen[str]:
+    """A command in a process of its own; what it says is in a file named after it."""
+    with (folder / f"{command[0]}.log").open("a") as log:
+        return subprocess.Popen([sys.executable, "-P", "-c", BEGIN, *command], cwd=folder, stdout=log, stderr=log, text=True, start_new_session=True)
+
+
+@contextlib.contextmanager
+def running(folder: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """The same, killed at the end of the block where it still runs."""
+    process = start(folder, *command)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def stop(process: subprocess.Popen[str], folder: Path) -> None:
+    """End it in good order."""
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0, said(folder)
+
+
+def said(folder: Path) -> str:
+    """What all commands have said, for a test that fails."""
+    return "\n".join(f"--- {path.name}\n{path.read_text()[-4000:]}" for path in sorted(folder.glob("*.log")))
+
+
+def until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
+    """Return when it holds; what it raises meanwhile, as of a store that is not there yet, is awaited too."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "it did not come to hold in time"
+        time.sleep(0.1)
+
+
+def steps(folder: Path) -> dict[int, dict[str, Any]]:
+    """The newest step of every user, with `_time` and `_arrival` in microseconds; empty where there is no store yet."""
+    repository = Repository(folder)
+    url = repository.config.store_url("local")
+    if not (folder / "online").exists():
+        return {}
+    store = open_store(url, read_only=True)
+    try:
+        batches = [batch for table in store.tables() for batch in store.scan(table)]
+    finally:
+        store.close()
+    found = {}
+    for batch in batches:
+        times, arrivals = (words_of(batch.column(name)).tolist() for name in (TIME, ARRIVAL))
+        for row, at, arrival in zip(batch.to_pylist(), times, arrivals, strict=True):
+            found[row["user_id"]] = row | {TIME: at, ARRIVAL: arrival}
+    return found
+
+
+def events_in(folder: Path) -> int:
+    """How many events are in the steps of the store."""
+    return sum(row["ever"] for row in steps(folder).values())
+
+
+def expected_events(broker: Broker, topic: str) -> int:
+    """How many there should be, of what the topic holds by now."""
+    found, _ = oracle(read_topic(broker, topic), lambda _: 0)
+    return sum(int(row["ever"] or 0) for row in found.values())
+
+
+def judge(folder: Path, topic: str, log: dict[int, list[tuple[int, int, bytes]]]) -> None:
+    """The store says what the log says, and every dead letter is there with its bytes."""
+    found = steps(folder)
+    expected, dead = oracle(log, lambda user: found[user][TIME] if user in found else 0)
+    assert set(found) == set(expected), said(folder)
+    assert {user: {name: row[name] for name in expected[user]} for user, row in found.items()} == expected, said(folder)
+    letters = LetterBox(log_of(Repository(folder), topic).folder).letters()
+    assert {(letter.partition, letter.offset) for letter in letters} == dead
+    assert {letter.value for letter in letters} == {v for p, rows in log.items() for o, _, v in rows if (p, o) in dead}
+
+
+def messages_of_steps(broker: Broker, topic: str) -> dict[int, dict[str, Any]]:
+    """The newest message of every user in the topic of steps."""
+    return {value["user_id"]: value for rows in read_topic(broker, topic).values() for value in (json.loads(v) for _, _, v in rows)}
