@@ -91,7 +91,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_loses_nothing(logs: Any
     groups, topics, expected = logs
     state = Checkpoints(str(tmp_path / "state"))
     written = Checkpoints.write_parts
-    failures = iter(range(2))
+    failures = iter(range(1))
 
     def fails(self: Checkpoints, *arguments: Any) -> Any:
         if next(failures, None) is not None:
@@ -99,7 +99,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_loses_nothing(logs: Any
         return written(self, *arguments)
 
     monkeypatch.setattr(Checkpoints, "write_parts", fails)
-    ran = run_live(groups, topics, state, every=4)
+    ran = run_live(groups, topics, state, every=4, idle_s=1.0)
     assert next(failures, None) is None
     again = run_live(groups, topics, state, every=4)
     assert again.watch.counts == {}
