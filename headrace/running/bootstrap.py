@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headrace.archive import FileLog, Folder, archived_ends
 from operators.kernels import tables as t
 from operators.kernels.tables import MIN64
 from operators.live_clock import LiveClock
@@ -20,19 +21,20 @@ from replay.slices import newest_after
 from sinks.kafka import TopicStep
 from sinks.newest import NewestMessages, NewestStep
 from sources.identities import entries_of
+from sources.partition import Place
 
 from .checkpoints import packed
 from .starting import log_of
 from .steps import step_producer, step_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from headrace.archive import LogFile
     from headrace.plan.model import Plan
     from headrace.repository import Repository
     from operators.rollup import KeyRollup
     from sinks.online import OnlineStore
-    from sources.partition import Place
 
     from .checkpoints import Checkpoints, Complete
     from .starting import Start
@@ -50,7 +52,8 @@ def bootstrap(
     progress: Callable[[int, int], None] | None = None,
 ) -> Complete:
     """Replay the archive into the first checkpoint, the stores and the topics of steps; returns the checkpoint, which counts then."""
-    logs = {source.name: log_of(repository, source.name) for source in plan.sources}
+    logs = {source.name: Listed(log_of(repository, source.name)) for source in plan.sources}
+    start = replace(start, places=start.places | archived_places(logs, start))
     run = Run(plan, logs, t.STEPS, options=Options(workers=workers, shards=start.shards))
     run.facts.keep_last = True
     frozen: dict[int, list[dict[str, Any]]] = {}
@@ -88,6 +91,31 @@ def bootstrap(
     if complete is None:
         raise RuntimeError("a checkpoint that was just written is not there")
     return complete
+
+
+class Listed(FileLog):
+    """A log as it stood when it was listed first: its archive may go on meanwhile."""
+
+    def __init__(self, log: FileLog) -> None:
+        super().__init__(Folder(log.folder.uri.rsplit("/", 1)[0], log.folder.options), log.layout)
+        self._listed: list[LogFile] | None = None
+
+    def files(self) -> list[LogFile]:
+        """The files of the first call."""
+        if self._listed is None:
+            self._listed = super().files()
+        return self._listed
+
+
+def archived_places(logs: Mapping[str, FileLog], start: Start) -> dict[tuple[str, int], Place]:
+    """Where Kafka is read behind these logs, of the partitions that have got longer since the start was found."""
+    found = {}
+    for source, log in logs.items():
+        for partition, end in archived_ends(log).items():
+            known = start.places.get((source, partition))
+            if known is not None and end.offset > known.offset:
+                found[source, partition] = Place(end.offset, end.arrival_us, MIN64 if end.newest_us is None else end.newest_us)
+    return found
 
 
 def _watch(run: Run, progress: Callable[[int, int], None], ended: threading.Event) -> None:
