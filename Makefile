@@ -1,4 +1,5 @@
 # make demo    flights: loaded, replayed, looked up, a model trained (sets up all it needs)
+# make demo-live   the same features on a real Kafka: played, archived, killed, recovered, verified (brings its broker; needs Java and Maven)
 # make test    lint, types and the test suite (sets up all it needs)
 # make lint    ruff and mypy alone
 # make bench   the table of ratios against other engines
@@ -12,10 +13,13 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 py := .venv/bin/python
 pip := $(py) -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo demo-live test lint bench lock clean
 
 demo: .venv/.demo
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" examples/flights/demo
+
+demo-live: .venv/.demo
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" examples/flights/demo-live
 
 # Tests that measure time or memory run by themselves, after the others.
 test: lint
