@@ -2,7 +2,7 @@
 # make demo-live   the same features on a real Kafka: played, archived, killed, recovered, verified (brings its broker; needs Java and Maven)
 # make test    lint, types and the test suite (sets up all it needs)
 # make lint    ruff and mypy alone
-# make bench   the table of ratios against other engines
+# make bench   the table of ratios against other engines; bench-live: the live flow on a real Kafka
 # make lock    writes requirements/*.txt anew
 
 # The first Python 3.11 or 3.12 that can make a virtual environment; PYTHON=… takes another.
@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 py := .venv/bin/python
 pip := $(py) -m pip --disable-pip-version-check install --quiet --require-hashes
 
-.PHONY: demo demo-live test lint bench lock clean
+.PHONY: demo demo-live test lint bench bench-live lock clean
 
 demo: .venv/.demo
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" examples/flights/demo
@@ -32,6 +32,9 @@ lint: .venv/.test
 
 bench: .venv/.test
 	$(py) -m benchmarks.replay
+
+bench-live: .venv/.test
+	$(py) -m benchmarks.live
 
 lock: .venv/.test
 	PYTHON=$(py) requirements/lock

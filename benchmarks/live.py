@@ -12,6 +12,7 @@ own thread, measured by clocks around it; reader and flow share the interpreter'
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -39,7 +40,9 @@ def part(name: str, folder: Path, *more: str) -> dict[str, float]:
 
 def latency(folder: Path, boot: str, topic: str, rate: int, segments: int, seconds: float) -> tuple[list[float], list[float], list[float]]:
     """The 99th percentiles (ms) of the full and of the bare way by segment, in turns, and the medians of the full way."""
-    full, bare, medians = [], [], []
+    full: list[float] = []
+    bare: list[float] = []
+    medians: list[float] = []
     for _ in range(segments):
         for name in ("visible", "bare"):
             producer = subprocess.Popen(
@@ -56,8 +59,8 @@ def latency(folder: Path, boot: str, topic: str, rate: int, segments: int, secon
     return full, bare, medians
 
 
-def main(arguments: list[str] | None = None) -> dict[str, float]:
-    """Run everything and print the tables; returns the figures."""
+def main(arguments: list[str] | None = None, on: Broker | None = None) -> dict[str, float]:
+    """Run everything on a broker, one of its own where none is given, and print the tables; returns the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=3_000_000)
     parser.add_argument("--keys", type=int, default=86_000)
@@ -67,7 +70,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     parser.add_argument("--window-messages", type=int, default=30_000)
     chosen = parser.parse_args(arguments)
     figures: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as scratch, Broker() as broker:
+    with tempfile.TemporaryDirectory() as scratch, contextlib.nullcontext(on) if on else Broker() as broker:
         folder = Path(scratch)
         topic = broker.topic(PARTITIONS, "events")
         make_repository(folder, broker.bootstrap, topic)

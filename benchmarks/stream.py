@@ -272,7 +272,7 @@ def window(brokers: str, topic: str, count: str) -> dict[str, float]:
     return {"rate": int(count) / (time.time() - begun)}
 
 
-PARTS = {
+PARTS: dict[str, Callable[..., dict[str, float]]] = {
     "produce": produce, "produce-at": produce_at, "live": live, "visible": visible, "bare": bare, "decode": decode, "archive": archive,
     "window": window,
 }  # fmt: skip

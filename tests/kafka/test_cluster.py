@@ -119,6 +119,7 @@ def test_one_of_two_processes_is_killed(broker: Broker, shop: Path) -> None:
 def seen(repository: Repository) -> int:
     """How many events the steps of the store have seen, all entities together."""
     from headrace.plan import build
+    from operators.keys import words_of
     from sinks.online import N, open_store
     from sinks.stores import step_table
 
@@ -126,6 +127,6 @@ def seen(repository: Repository) -> int:
     table = step_table(plan.keys[0], plan.groups[0])
     store = open_store(repository.config.store_url("local"), read_only=True)
     try:
-        return sum(sum(batch.column(N).to_pylist()) for batch in store.scan(table))
+        return sum(int(words_of(batch.column(N)).sum()) for batch in store.scan(table))
     finally:
         store.close()
