@@ -22,13 +22,14 @@ from sinks.online import ARRIVAL, TIME, open_store
 from tests.faults.shop import oracle, read_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.kafka.broker import Broker
 
 POINTS = int(os.environ.get("HEADRACE_FAULT_POINTS", "2"))
 SEED = int(os.environ.get("HEADRACE_FAULT_SEED", "11"))
+Log = dict[int, list[tuple[int, int, bytes]]]
 BEGIN = "from headrace.cli.app import main; main()"
 RUN = ("run", "activity", "--checkpoint-seconds", "0.5")
 
@@ -56,17 +57,15 @@ def stop(process: subprocess.Popen[str], folder: Path) -> None:
     assert process.wait(60) == 0, said(folder)
 
 
+def done(folder: Path, *command: str) -> tuple[int, str]:
+    """Run a command to its end: its exit code, and what it wrote to both outputs."""
+    found = subprocess.run([sys.executable, "-P", "-c", BEGIN, *command], cwd=folder, capture_output=True, text=True, check=False, timeout=100)
+    return found.returncode, found.stdout + found.stderr
+
+
 def said(folder: Path) -> str:
     """What all commands have said, for a test that fails."""
     return "\n".join(f"--- {path.name}\n{path.read_text()[-4000:]}" for path in sorted(folder.glob("*.log")))
-
-
-def until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
-    """Return when it holds; what it raises meanwhile, as of a store that is not there yet, is awaited too."""
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to hold in time"
-        time.sleep(0.1)
 
 
 def steps(folder: Path) -> dict[int, dict[str, Any]]:
@@ -93,13 +92,17 @@ def events_in(folder: Path) -> int:
     return sum(row["ever"] for row in steps(folder).values())
 
 
-def expected_events(broker: Broker, topic: str) -> int:
-    """How many there should be, of what the topic holds by now."""
-    found, _ = oracle(read_topic(broker, topic), lambda _: 0)
-    return sum(int(row["ever"] or 0) for row in found.values())
+def caught_up(folder: Path, log: Log, *alive: subprocess.Popen[str]) -> None:
+    """Wait until every event of the log is in the store; the run is to be alive all the while."""
+    expected, _ = oracle(log, lambda _: 0)
+    wanted, end = sum(int(row["ever"] or 0) for row in expected.values()), time.monotonic() + 60
+    while (found := events_in(folder)) != wanted:
+        assert time.monotonic() < end, f"{found} of {wanted} events are in the store\n{said(folder)}"
+        assert all(process.poll() is None for process in alive), said(folder)
+        time.sleep(0.2)
 
 
-def judge(folder: Path, topic: str, log: dict[int, list[tuple[int, int, bytes]]]) -> None:
+def judge(folder: Path, topic: str, log: Log) -> None:
     """The store says what the log says, and every dead letter is there with its bytes."""
     found = steps(folder)
     expected, dead = oracle(log, lambda user: found[user][TIME] if user in found else 0)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sinks.online import ARRIVAL
-from tests.faults.live import POINTS, RUN, SEED, events_in, expected_events, judge, messages_of_steps, running, start, steps, stop, until
+from tests.faults.live import POINTS, RUN, SEED, caught_up, judge, messages_of_steps, running, start, steps, stop
 from tests.faults.shop import make_repository, messages, produce, read_topic
 
 if TYPE_CHECKING:
@@ -35,9 +35,10 @@ def test_a_run_that_is_killed_at_random_points(broker: Broker, tmp_path: Path) -
             process.wait()
     with running(folder, *RUN) as process:
         produce(broker, topic, sent[bounds[-1] :])
-        until(lambda: events_in(folder) == expected_events(broker, topic))
+        log = read_topic(broker, topic)
+        caught_up(folder, log, process)
         stop(process, folder)
-    judge(folder, topic, read_topic(broker, topic))
+    judge(folder, topic, log)
     found, written = steps(folder), messages_of_steps(broker, f"{project}.activity.steps")
     names = ("n_10m", "n_1h", "total_10m", "total_1h", "top", "ever")
     assert {user: [row[name] for name in names] for user, row in written.items()} == {u: [row[name] for name in names] for u, row in found.items()}
