@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from headrace.cli.options import Context, Environment, Folder, Json, argument, open_repository, option
@@ -46,7 +46,6 @@ def run(
       headrace run fraud_v1 --processes 2 --metrics-port 9400
     """
     from headrace.cli.output import say
-    from headrace.cli.progress import progress
     from headrace.running.job import RunOptions
     from headrace.running.run import plan_run
     from headrace.running.run import run as run_live
@@ -60,21 +59,51 @@ def run(
     tellers: list[threading.Thread] = []
 
     def began(where: Start, worker: Any) -> None:
+        replaying.end()
         say(_started(where))
         tellers.append(threading.Thread(target=_tell, args=(worker, ended), daemon=True))
         tellers[0].start()
         signals.worker = worker
 
-    with _Signals() as signals, progress("replaying the archive") as update:
+    replaying = _Replaying()
+    with _Signals() as signals:
         try:
             run_live(
-                repository, names, since=start, fresh=fresh, accept_gap=accept_gap, options=options, progress=update, began=began,
+                repository, names, since=start, fresh=fresh, accept_gap=accept_gap, options=options, progress=replaying, began=began,
             )  # fmt: skip
         finally:
+            replaying.end()
             ended.set()
             for teller in tellers:
                 teller.join(1.0)
     say(f"stopped ({signals.worker.desk.reason}); its state is in checkpoint {signals.worker.last_number}, the same command goes on there")
+
+
+class _Replaying:
+    """The bar of a replay that comes first: appears with the first word of it, and goes before the line of the live run comes."""
+
+    def __init__(self) -> None:
+        self._shown = ExitStack()
+        self._update: Any = None
+        self._ended = False
+        self._lock = threading.Lock()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """So many rows were read."""
+        from headrace.cli.progress import progress
+
+        with self._lock:
+            if self._ended:
+                return
+            if self._update is None:
+                self._update = self._shown.enter_context(progress("replaying the archive"))
+            self._update(done, total)
+
+    def end(self) -> None:
+        """Nothing is shown any more."""
+        with self._lock:
+            self._ended = True
+            self._shown.close()
 
 
 class _Signals:

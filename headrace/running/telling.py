@@ -140,7 +140,10 @@ def line(found: dict[str, Any]) -> str:
     '20,000/s, 1,200,000 rows, caught up, event → online 12 ms, 86,000 entities in 31 MB, 3 late'
     """
     told = [f"{found['rows_per_s']:,.0f}/s", f"{found['rows']:,} rows"]
-    told.append("caught up" if found["caught_up"] and not found["lag"] else f"{found['lag']:,} behind")
+    if found["lag"]:
+        told.append(f"{found['lag']:,} behind")
+    else:
+        told.append("caught up" if found["caught_up"] else "catching up")
     if found["event_to_online_s"] is not None:
         told.append(f"event → online {found['event_to_online_s'] * 1000:,.0f} ms")
     told.append(f"{found['entities']:,} entities in {_size(found['state_bytes'])}")
