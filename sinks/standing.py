@@ -1,7 +1,9 @@
 """The steps in which some entities stood at given places of the log: what a replay says where an online store was looked at.
 
-Promises for each wanted entity of one group its last step whose (arrival, n, time) is not behind the place; memory is proportional to the
-entities that are wanted. Safe to add to from several threads. Within a shard the later row of an entity is the newer one.
+Promises for each wanted entity of one group its last step whose (arrival, n, time) is not behind the place. Where that one has seen less
+and a step of the same arrival and n is behind the place, it is the first of these: a partition that comes later than the others lets a live
+clock stand still, and a late event is evaluated at an earlier instant then, to the same values as soon as the clock has passed. Memory is
+proportional to the entities that are wanted. Safe to add to from several threads. Within a shard the later row of an entity is the newer.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ class Standing:
         self.table, self.group = table, group
         self.places = dict(zip(entities_of(table, wanted), places_of(wanted), strict=True))
         self.steps: dict[Entity, dict[str, Any]] = {}
+        self._found: dict[Entity, Place] = {}
         self._keys = [wanted.column(name) for name in table.keys.names]
         self._lock = threading.Lock()
 
@@ -49,11 +52,13 @@ class Standing:
         batch = batch.filter(mine)
         found: dict[Entity, int] = {}
         entities, places = entities_of(self.table, batch), places_of(batch)
-        for at in reversed(range(batch.num_rows)):
-            entity = entities[at]
+        for at, (entity, place) in enumerate(zip(entities, places, strict=True)):
             wanted = self.places.get(entity)
-            if wanted is not None and entity not in found and places[at] <= wanted:
-                found[entity] = at
+            if wanted is None:
+                continue
+            if place <= wanted or (place[:2] == wanted[:2] and self._found.get(entity, place[:0])[:2] != wanted[:2]):
+                # an entity is in one shard, whose steps come in order
+                found[entity], self._found[entity] = at, place
         steps = batch.take(pa.array(list(found.values()), pa.int64())).to_pylist()
         with self._lock:
             self.steps |= dict(zip(found, steps, strict=True))
