@@ -97,7 +97,9 @@ def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
     for number in range(job.options.processes):
         with (cluster.folder / f"process-{number}.log").open("wb") as log:
             command = [sys.executable, "-m", "headrace.running.process", str(path), str(number), addresses]
-            running.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=os.environ.copy()))
+            # its other end closes with this process, however that ends
+            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": log, "stderr": log}
+            running.append(subprocess.Popen(command, **pipes, start_new_session=True, env=os.environ.copy()))
     try:
         while any(p.poll() is None for p in running):
             failed = next((i for i, p in enumerate(running) if p.poll() not in {None, 0}), None)
@@ -111,4 +113,6 @@ def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
             if process.poll() is None:
                 process.kill()
             process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
     return None
