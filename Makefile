@@ -2,6 +2,7 @@
 # make demo-live   the same features on a real Kafka: played, archived, killed, recovered, verified (brings its broker; needs Java and Maven)
 # make test    lint, types and the test suite (sets up all it needs)
 # make lint    ruff and mypy alone
+# make faults  kills and outages on a real Kafka, fifty random points each (half an hour); HEADRACE_FAULT_SEED=N takes others
 # make bench   the table of ratios against other engines; bench-live: the live flow on a real Kafka
 # make lock    writes requirements/*.txt anew
 
@@ -23,12 +24,15 @@ demo-live: .venv/.demo
 
 # Tests that measure time or memory run by themselves, after the others.
 test: lint
-	$(py) -m pytest -n 2 --dist loadgroup -m "not alone" $(ARGS)
-	$(py) -m pytest -m alone $(ARGS)
+	$(py) -m pytest -n 2 --dist loadgroup -m "not alone and not long" $(ARGS)
+	$(py) -m pytest -m "alone and not long" $(ARGS)
 
 lint: .venv/.test
 	$(py) -m ruff check .
 	$(py) -m mypy
+
+faults: .venv/.test
+	HEADRACE_FAULT_POINTS=$${HEADRACE_FAULT_POINTS:-50} $(py) -m pytest -n 0 -s --timeout 3600 tests/faults $(ARGS)
 
 bench: .venv/.test
 	$(py) -m benchmarks.replay

@@ -7,6 +7,8 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sinks.online import ARRIVAL
 from tests.faults.live import POINTS, RUN, SEED, caught_up, judge, messages_of_steps, running, start, steps, stop
 from tests.faults.shop import make_repository, messages, produce, read_topic
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from tests.kafka.broker import Broker
 
 
-def test_a_run_that_is_killed_at_random_points(broker: Broker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", ["1", pytest.param("2", marks=pytest.mark.long)])
+def test_a_run_that_is_killed_at_random_points(broker: Broker, tmp_path: Path, processes: str) -> None:
     print(f"HEADRACE_FAULT_SEED={SEED}")
     rng = random.Random(SEED)
     topic = broker.topic(3, "faults")
@@ -26,14 +29,14 @@ def test_a_run_that_is_killed_at_random_points(broker: Broker, tmp_path: Path) -
     sent = messages(SEED, 3000 + 1000 * POINTS, 3, int(time.time() * 1e6) - 3 * 3600 * 1_000_000)
     bounds = sorted(rng.sample(range(len(sent)), POINTS))
     for first, behind in zip([0, *bounds], bounds, strict=False):
-        process = start(folder, *RUN)
+        process = start(folder, *RUN, "--processes", processes)
         try:
             produce(broker, topic, sent[first:behind])
-            time.sleep(1.5 + 2.5 * rng.random())
+            time.sleep(1 + 2.5 * rng.random())
         finally:
             process.kill()
             process.wait()
-    with running(folder, *RUN) as process:
+    with running(folder, *RUN, "--processes", processes) as process:
         produce(broker, topic, sent[bounds[-1] :])
         log = read_topic(broker, topic)
         caught_up(folder, log, process)
