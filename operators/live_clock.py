@@ -15,7 +15,7 @@ import numpy as np
 from operators.clock import Clock, Pieces, clock_sets
 from operators.kernels.tables import MIN64
 from operators.messages import Facts
-from operators.shares import joined_points
+from operators.shares import NOTHING_YET, joined_points
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -63,6 +63,7 @@ class LiveClock:
         """`ended` are partitions of the archive that no reader goes on with: all of them has been read."""
         self.partitions = tuple(partitions)
         self.upto = np.array([MAX64 if name in ended else MIN64 for name in partitions], np.int64)
+        self.empty = np.zeros(len(partitions), bool)
         self.sets = []
         for sources, refresh in clock_sets(plan):
             members = np.array([i for i, (name, _) in enumerate(partitions) if name in sources], np.int64)
@@ -77,6 +78,7 @@ class LiveClock:
     def tell(self, told: Told) -> None:
         """Take a reader's word."""
         for ordinal, upto in told.upto.items():
+            self.empty[ordinal] = upto == NOTHING_YET
             if upto > self.upto[ordinal]:
                 self.upto[ordinal] = upto
         if not len(told.points[0]):
@@ -96,7 +98,8 @@ class LiveClock:
         return facts, any(each.passed > was for each, was in zip(self.sets, before, strict=True))
 
     def _advance(self, each: _Set) -> LivePieces:
-        upto = max(each.upto, int(self.upto[each.members].min()))
+        mine = each.members[~self.empty[each.members]]
+        upto = max(each.upto, int(self.upto[mine].min())) if len(mine) else each.upto
         each.upto = upto
         pieces = self._walk(each, upto)
         clock = int(pieces.clock(np.array([upto]))[0])

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from operators.kernels.tables import Array
 
 
+NOTHING_YET = -(2**63) + 1
+"""What a reader says of a partition that has no message at all: nobody waits for it, and it says nothing of log time."""
 Points = tuple["Array", "Array", "Array", "Array"]
 
 
@@ -27,8 +29,8 @@ Points = tuple["Array", "Array", "Array", "Array"]
 class Told:
     """A reader's word to every shard.
 
-    `upto` has for each partition, by its ordinal, the log time up to which all of it was sent. The points (`operators.points`) are four
-    columns: ordinals, arrivals, newest event times, whether one is known.
+    `upto` has for each partition, by its ordinal, the log time up to which all of it was sent; NOTHING_YET where it is empty. The points
+    (`operators.points`) are four columns: ordinals, arrivals, newest event times, whether one is known.
     """
 
     upto: dict[int, int]

@@ -22,7 +22,7 @@ from operators.keys import words_of
 from operators.messages import Piece, add_counts
 from operators.points import Points, grid_of
 from operators.shard import Prepared
-from operators.shares import Told, joined_points, joined_words
+from operators.shares import NOTHING_YET, Told, joined_points, joined_words
 from sources.identities import Identities
 from sources.partition import Kept, Partition, Place
 
@@ -305,9 +305,11 @@ class Reader:
             # the next record may have the arrival of the last one
             read = each.read.arrival_us - 1 if each.read.arrival_us != MIN64 else MIN64
             since = at_end.get((self.topics[source], p))
+            if since is not None and read == MIN64:
+                sent[each.ordinal] = NOTHING_YET
+                continue
             if since is not None:
-                silent = each.read.arrival_us + int((now - since) * 1e6) if read != MIN64 else int(now * 1e6)
-                read = max(read, silent - GRACE_US)
+                read = max(read, each.read.arrival_us + int((now - since) * 1e6) - GRACE_US)
             sent[each.ordinal] = read if upto is None else min(read, upto)
             points += each.say(upto)
         ready.told = Told(sent, joined_points(points))
