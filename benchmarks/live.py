@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None, on: Broker | None = None) -> dict[s
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch, contextlib.nullcontext(on) if on else Broker() as broker:
         folder = Path(scratch)
-        topic = broker.topic(PARTITIONS, "events")
+        topic = broker.topic(PARTITIONS, "events", **{"retention.ms": -1})
         make_repository(folder, broker.bootstrap, topic)
         part("produce", folder, broker.bootstrap, topic, str(chosen.messages), str(chosen.keys))
         shares = part("live", folder, broker.bootstrap, topic, str(chosen.messages))
