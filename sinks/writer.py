@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 131_072
 BEHIND_ROWS = 65_536
 BEHIND_S = 0.25
+GATHER_S = 0.004
 FEW_ROWS = 4_096
 """So few rows a store looks through faster by itself."""
 
@@ -84,6 +85,9 @@ class StoreWriter:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_due() or self._ended, BEHIND_S)
+                if self._waiting and self.watcher is not None and not (self._wanted or self._ended):
+                    # the other shards of the same batch are about to come
+                    self._changed.wait_for(lambda: self._wanted or self._ended, GATHER_S)
                 waiting, self._waiting, self._rows = self._waiting, {}, 0
                 if not waiting:
                     if self._ended:

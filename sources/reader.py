@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 WAITING_BATCHES = 4
 TAKE_S = 0.005
-PAUSE_S = 0.001
+PAUSE_S = 0.002
+LINGER_S = 0.03
+"""How far batches are apart at least once the flow has caught up."""
 TELL_S = 0.05
 LOOK_S = 0.5
 NEAR_S = 2.0
@@ -111,7 +113,7 @@ class Reader:
         self.consumer: Any = None
         self.caught_up = False
         self.lag: dict[tuple[str, int], int] = {}
-        self._told_at = self._looked_at = 0.0
+        self._told_at = self._looked_at = self._taken_at = 0.0
         self._commit: dict[tuple[str, int], int] | None = None
         self._failure: BaseException | None = None
         self._stop = threading.Event()
@@ -156,10 +158,11 @@ class Reader:
             starts = {(self.topics[source], p): each.place.offset for (source, p), each in self.partitions.items()}
             self.consumer = self.open_consumer(starts)
             while not self._stop.is_set():
-                if self.caught_up and not self.queue.empty():
-                    # what the flow has not taken yet grows meanwhile, and fewer larger batches cost less
+                if self.caught_up and (not self.queue.empty() or time.monotonic() < self._taken_at + LINGER_S):
+                    # what comes meanwhile goes with it: fewer larger batches cost less, and leave the interpreter to the flow
                     time.sleep(PAUSE_S)
                     continue
+                self._taken_at = time.monotonic()
                 ready = self._prepare(self.consumer.take(TAKE_S))
                 if ready is not None:
                     self._hand_over(ready)
