@@ -7,6 +7,10 @@ followed. What stands in it is left to `sinks.lmdb`.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import tempfile
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MAP_BYTES = 1 << 28
 READERS = 510
+FULL_BYTES = 1 << 16
 
 
 class Environment:
@@ -112,6 +117,10 @@ class Environment:
             raise StorageError(text, folder=str(self.folder))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if not (self.folder / "lock.mdb").exists():
+                # LMDB maps its lock without asking for room, and dies where there is none
+                with tempfile.TemporaryFile(dir=self.folder) as room:
+                    os.posix_fallocate(room.fileno(), 0, FULL_BYTES)
             # no sync a transaction: the flow flushes at the end of an epoch, and a replay fills the store again
             opened = lmdb.open(
                 str(self.folder), map_size=MAP_BYTES, readonly=self.read_only, sync=False, metasync=False, max_readers=READERS
@@ -122,4 +131,9 @@ class Environment:
         return opened
 
     def _failed(self, error: Exception) -> StorageError:
-        return StorageError(f"the online store at {self.folder} failed: {error}", folder=str(self.folder))
+        text = f"the online store at {self.folder} failed: {error}"
+        # LMDB calls a write that was cut short an input/output error
+        with contextlib.suppress(OSError):
+            if shutil.disk_usage(self.folder).free < FULL_BYTES:
+                text += " (no space left on its disk)"
+        return StorageError(text, folder=str(self.folder))

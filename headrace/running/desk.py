@@ -104,6 +104,7 @@ class RunDesk:
         except StorageError as error:
             self.watch.trouble = str(error)
             return
+        self.watch.trouble = None
         if part == 0:
             self._noted.append((number, time.monotonic()))
 

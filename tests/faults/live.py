@@ -12,17 +12,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from headrace.archive.letters import LetterBox
 from headrace.repository import Repository
-from headrace.running.starting import log_of
+from headrace.running.starting import checkpoints_of, log_of
 from operators.keys import words_of
 from sinks.online import ARRIVAL, TIME, open_store
 from tests.faults.shop import oracle, read_topic
+from tests.storage.samples import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.kafka.broker import Broker
@@ -111,6 +113,36 @@ def judge(folder: Path, topic: str, log: Log) -> None:
     letters = LetterBox(log_of(Repository(folder), topic).folder).letters()
     assert {(letter.partition, letter.offset) for letter in letters} == dead
     assert {letter.value for letter in letters} == {v for p, rows in log.items() for o, _, v in rows if (p, o) in dead}
+
+
+def judge_archive(folder: Path, topic: str, log: Log) -> None:
+    """Archived to its end, the log has every offset once, as a row or a dead letter, and a replay says what the store says."""
+    code, told = done(folder, "archive", topic, "--once")
+    assert code == 0, told
+    found = log_of(Repository(folder), topic)
+    times = Counter(zip(*rows_of(found, ["_partition", "_offset"]).to_pydict().values(), strict=True))
+    assert set(times.values()) == {1}, "nothing is archived twice"
+    dead = {(letter.partition, letter.offset) for letter in LetterBox(found.folder).letters()}
+    assert times.keys() | dead == {(p, offset) for p, rows in log.items() for offset, _, _ in rows}
+    code, told = done(folder, "verify", "activity", "-n", "1000", "--json")
+    verified = json.loads(told[told.index("{") :])
+    assert (code, verified["equal"], verified["not_archived"], verified["entities"]) == (0, verified["cells"], 0, verified["stored"]), told
+
+
+def until(condition: Callable[[], object], folder: Path, *alive: subprocess.Popen[str], within_s: float = 60) -> None:
+    """Wait until it holds; these processes are to be alive all the while."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, f"not within {within_s:g} s\n{said(folder)}"
+        assert all(process.poll() is None for process in alive), said(folder)
+        time.sleep(0.1)
+
+
+def newest_checkpoint(folder: Path) -> int:
+    """The number of the run's newest checkpoint that counts, 0 for none."""
+    repository = Repository(folder)
+    found = checkpoints_of(repository, [repository.groups["activity"]]).newest()
+    return 0 if found is None else found.number
 
 
 def messages_of_steps(broker: Broker, topic: str) -> dict[int, dict[str, Any]]:

@@ -65,14 +65,14 @@ class Message:
     partition: int
 
 
-def messages(seed: int, count: int, partitions: int, start_us: int) -> list[Message]:
+def messages(seed: int, count: int, partitions: int, start_us: int, users: int = 61) -> list[Message]:
     """Random events: late ones, too late ones, one of 2099, one in a hundred malformed, some twice."""
     rng = random.Random(seed)
     found: list[Message] = []
     at = start_us
     for number in range(count):
         at += rng.randint(0, 400) * 1000
-        user = rng.randint(0, 60)
+        user = rng.randint(0, users - 1)
         behind = 0 if rng.random() < 0.7 else rng.randint(0, 900) * SECOND
         event = {"id": number, "user_id": user, "amount": rng.randint(0, 1000), "ts": at - behind}
         if number == count // 2:

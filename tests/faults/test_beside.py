@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import signal
 import time
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from headrace.archive.letters import LetterBox
-from headrace.repository import Repository
-from headrace.running.starting import log_of
-from tests.faults.live import POINTS, RUN, SEED, caught_up, done, judge, running, said, start, stop
+from tests.faults.live import POINTS, RUN, SEED, caught_up, judge, judge_archive, running, said, start, stop
 from tests.faults.shop import make_repository, messages, produce, read_topic
-from tests.storage.samples import rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,16 +48,7 @@ def test_archive_and_run_are_killed_beside_each_other(broker: Broker, tmp_path: 
             process.kill()
             process.wait()
     judge(folder, topic, log)
-
-    assert done(folder, *archive, "--once")[0] == 0
-    found = log_of(Repository(folder), topic)
-    times = Counter(zip(*rows_of(found, ["_partition", "_offset"]).to_pydict().values(), strict=True))
-    assert set(times.values()) == {1}, "nothing is archived twice"
-    dead = {(letter.partition, letter.offset) for letter in LetterBox(found.folder).letters()}
-    assert times.keys() | dead == {(p, offset) for p, rows in log.items() for offset, _, _ in rows}
-    code, told = done(folder, "verify", "activity", "-n", "1000", "--json")
-    verified = json.loads(told[told.index("{") :])
-    assert (code, verified["equal"], verified["not_archived"], verified["entities"]) == (0, verified["cells"], 0, verified["stored"]), told
+    judge_archive(folder, topic, log)
 
     # without its state the run begins with the archive, and goes over to Kafka behind it
     shutil.rmtree(folder / "state")
