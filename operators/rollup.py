@@ -60,6 +60,8 @@ class KeyRollup:
             for written in self.state.process(rows, facts.keep_clock):
                 if self.layout.mode == t.PROBES and not merged.before:
                     at_events.append(written.row[written.time == merged.time[written.row]])
+                if facts.silent:
+                    continue
                 batch = self._batch(written, merged, facts)
                 if batch.num_rows:
                     yield Rows(-1, self.ordinal[written.group], batch)

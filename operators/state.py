@@ -238,17 +238,21 @@ class KeyState:
 
     # copies
 
+    def standing(self) -> dict[str, Array]:
+        """The state as plain arrays that change with it."""
+        top = int(self.control[t.CTL_TOP])
+        found: dict[str, Array] = {
+            "scalars": np.array([self.count, self.free_top, self.arena_top, self.swept], np.int64),
+            "slots": self.slots, "alive": self.alive[: self.count], "free": self.free[: self.free_top],
+            "key_at": self.key_at[: self.count], "arena": self.arena[: self.arena_top], "record": self.record[: self.count],
+            "pool": self.pool[:top], "blocks": self.blocks, "control": self.control,
+            "timer_time": self.timer_time, "timer_entity": self.timer_entity,
+        }  # fmt: skip
+        return found | self.texts.standing()
+
     def freeze(self) -> dict[str, Array]:
         """The state as plain arrays that nothing changes afterwards."""
-        top = int(self.control[t.CTL_TOP])
-        frozen: dict[str, Array] = {
-            "scalars": np.array([self.count, self.free_top, self.arena_top, self.swept], np.int64),
-            "slots": self.slots.copy(), "alive": self.alive[: self.count].copy(), "free": self.free[: self.free_top].copy(),
-            "key_at": self.key_at[: self.count].copy(), "arena": self.arena[: self.arena_top].copy(),
-            "record": self.record[: self.count].copy(), "pool": self.pool[:top].copy(), "blocks": self.blocks.copy(),
-            "control": self.control.copy(), "timer_time": self.timer_time.copy(), "timer_entity": self.timer_entity.copy(),
-        }  # fmt: skip
-        return frozen | self.texts.freeze()
+        return {name: array.copy() for name, array in self.standing().items()}
 
     @classmethod
     def thaw(cls, layout: Layout, exact_hash: bool, frozen: dict[str, Array]) -> KeyState:

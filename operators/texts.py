@@ -70,9 +70,9 @@ class Texts:
         intern.gather(numbers, self.offsets, self.data, offsets, data)
         return offsets, data
 
-    def freeze(self) -> dict[str, Array]:
-        """The texts as plain arrays."""
-        return {"text_offsets": self.offsets[: self.count + 1].copy(), "text_data": self.data[: int(self.offsets[self.count])].copy()}
+    def standing(self) -> dict[str, Array]:
+        """The texts as plain arrays that change with them."""
+        return {"text_offsets": self.offsets[: self.count + 1], "text_data": self.data[: int(self.offsets[self.count])]}
 
     @classmethod
     def thaw(cls, frozen: dict[str, Array]) -> Texts:

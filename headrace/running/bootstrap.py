@@ -23,7 +23,7 @@ from sinks.newest import NewestMessages, NewestStep
 from sources.identities import entries_of
 from sources.partition import Place
 
-from .checkpoints import packed
+from .packing import packed
 from .starting import log_of
 from .steps import step_producer, step_topics
 
@@ -83,7 +83,7 @@ def bootstrap(
         store.flush()
     sequence = {"clock": _clock(run, plan, start).freeze()}
     parts = {shard: packed({"sequence": sequence, "held": [], "keys": frozen.pop(shard)}) for shard in range(start.shards)}
-    links = checkpoints.write_parts(NUMBER, 0, parts, dict.fromkeys(parts, True))
+    links = checkpoints.write_parts(NUMBER, 0, parts, None)
     checkpoints.note_shards(NUMBER, 0, {shard: [link] for shard, link in links.items()})
     identities = [entry for name, unique in run.facts.unique.items() for entry in entries_of(name, unique)]
     checkpoints.note_part(NUMBER, 0, _places(run, start), [checkpoints.write_identities(NUMBER, 0, identities)] if identities else [])

@@ -1,46 +1,57 @@
 """The checkpoints of a live run: a folder that every process of it reaches.
 
-    state-K-PP       for each shard of process PP its whole state at the end of checkpoint K, or the rows it applied since the one before
+    state-K-PP       for each shard of process PP the rows it applied in checkpoint K; behind a replay of the archive, its whole state
+    made-K-SS-…      what was made of such links of shard SS up to checkpoint K: its whole state, or the rows of several as one
     note-K-…json     one for each reader (its offsets) and process (its shards' bases and rows since), written when all of it is safe
     ids-K-PP         the identities that reader PP has seen since the checkpoint before, where a source is `unique`
     complete-K.json  all notes of K in one; only what has one counts
 
 Promises that a checkpoint counts when every reader and every shard has noted it, that files appear whole, and that what a counted
-checkpoint needs stays until a newer one counts. `FORMAT` changes with any of this, with the hash of entities and with the number of shards.
+checkpoint needs stays until a newer one counts; so does what was made since, until a newer one counts on what was made later. `FORMAT`
+changes with any of this, with the hash of entities and with the number of shards.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import pickle
 import re
-from dataclasses import dataclass
+import uuid
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from headrace.archive import Folder
 from headrace.errors import StorageError
+from headrace.running.packing import Packed, packed
 from sources.partition import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-FORMAT = 2
+FORMAT = 3
 META = "format.json"
 _FILE = re.compile(r"(?:(state|ids)-(\d{12})-(\d+)|note-(\d{12})-(?:part|shards)-\d+\.json|complete-(\d{12})\.json)")
+_MADE = re.compile(r"made-(\d{12})-(\d+)-[0-9a-f]+")
 _SHARDS = re.compile(r"note-(\d{12})-shards-\d+\.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A part of a file: the whole state of a shard, or what it applied after the link before."""
+    """A part of a file: the whole state of a shard, or the `rows` that it applied after the link before."""
 
     file: str
     offset: int
     size: int
     is_base: bool
+    rows: int = 0
+
+    @property
+    def number(self) -> int:
+        """The checkpoint up to which it goes."""
+        return int(self.file.split("-")[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +102,27 @@ class Checkpoints:
         told = json.loads(self.read(f"complete-{numbers[-1]:012d}.json"))
         return _complete(numbers[-1], told)
 
-    def write_parts(self, number: int, process: int, parts: Mapping[int, bytes], is_base: Mapping[int, bool]) -> dict[int, Link]:
-        """Write what a process keeps of its shards into one file; the link to each."""
+    def write_parts(self, number: int, process: int, parts: Mapping[int, Packed], rows: Mapping[int, int] | None) -> dict[int, Link]:
+        """Write what a process keeps of its shards into one file; the link to each. `rows`: how many each has, None for whole states."""
         name = f"state-{number:012d}-{process:02d}"
-        self.write(name, b"".join(parts.values()))
+        self.write(name, Packed([buffer for part in parts.values() for buffer in part.buffers]))
         links, offset = {}, 0
         for shard, data in parts.items():
-            links[shard] = Link(name, offset, len(data), is_base[shard])
-            offset += len(data)
+            links[shard] = Link(name, offset, data.size, rows is None, 0 if rows is None else rows[shard])
+            offset += data.size
         return links
 
-    def read_part(self, link: Link) -> bytes:
+    def made_name(self, number: int, shard: int) -> str:
+        """A new name for what is made of a shard's links up to a checkpoint: no two writers ever have one."""
+        return f"made-{number:012d}-{shard:02d}-{uuid.uuid4().hex[:12]}"
+
+    def read_part(self, link: Link) -> pa.Buffer:
         """The bytes that a link stands for."""
-        return self.read(link.file, link.offset, link.size)
+        return self._read(link.file, link.offset, link.size)
 
     def note_shards(self, number: int, process: int, links: Mapping[int, Sequence[Link]]) -> None:
         """The shards of a process are safe."""
-        told = {str(shard): [[each.file, each.offset, each.size, each.is_base] for each in chain] for shard, chain in links.items()}
+        told = {str(shard): [astuple(link) for link in chain] for shard, chain in links.items()}
         self.write(f"note-{number:012d}-shards-{process}.json", json.dumps(told).encode())
 
     def note_part(self, number: int, part: int, places: Mapping[tuple[str, int], Place], identities: Sequence[str]) -> None:
@@ -151,23 +166,36 @@ class Checkpoints:
     def tidy(self, newest: Complete | None, *, all_others: bool = False) -> None:
         """Remove what no checkpoint that counts needs; `all_others` also what was begun behind the newest, when nobody is writing."""
         needed: set[str | None] = set()
+        made: dict[int, int] = {}
         if newest is not None:
             needed |= {f"complete-{newest.number:012d}.json", *(name for names in newest.identities for name in names)}
             needed |= {link.file for links in newest.shards.values() for link in links}
+            for shard, links in newest.shards.items():
+                made[shard] = max((link.number for link in links if _MADE.fullmatch(link.file)), default=-1)
         limit = -1 if newest is None else newest.number
         for name in self.folder.names():
-            if name in needed or not (found := _FILE.fullmatch(name)):
+            if name in needed:
                 continue
-            number = int(found[2] or found[4] or found[5])
-            if all_others or number <= limit:
+            if found := _FILE.fullmatch(name):
+                needless = int(found[2] or found[4] or found[5]) <= limit
+            elif found := _MADE.fullmatch(name):
+                # what was made later may wait for the checkpoint that counts on it
+                needless = int(found[1]) <= made.get(int(found[2]), -1)
+            else:
+                continue
+            if all_others or needless:
                 self.folder.remove(name)
+        if all_others and self.folder.local:
+            for draft in Path(self.folder.uri).glob(".*.part"):
+                draft.unlink(missing_ok=True)
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes | Packed) -> None:
         """Write a file that is whole or not there; raises `StorageError`."""
         draft = self.folder.draft(".part")
         try:
             with draft.open("wb") as file:
-                file.write(data)
+                for buffer in data.buffers if isinstance(data, Packed) else (data,):
+                    file.write(buffer)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -177,10 +205,13 @@ class Checkpoints:
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes:
         """The bytes of a file, or some of them."""
+        return self._read(name, offset, size).to_pybytes()
+
+    def _read(self, name: str, offset: int, size: int | None) -> pa.Buffer:
         try:
             with self.folder.open(name) as file:
                 file.seek(offset)
-                return bytes(file.read(size))
+                return file.read_buffer(size)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(f"cannot read {self.folder.path(name)}: {error}", path=self.folder.path(name)) from error
 
@@ -188,21 +219,6 @@ class Checkpoints:
         """Remove everything."""
         for name in self.folder.names():
             self.folder.remove(name)
-
-
-def packed(what: Any) -> bytes:
-    """A state or a share as bytes."""
-    raw = pickle.dumps(what, protocol=5)
-    return len(raw).to_bytes(8, "little") + pa.compress(raw, codec="lz4", asbytes=True)
-
-
-def unpacked(data: bytes) -> Any:
-    """What was packed; raises `StorageError` where the bytes are damaged."""
-    try:
-        return pickle.loads(pa.decompress(data[8:], int.from_bytes(data[:8], "little"), codec="lz4", asbytes=True))
-    except (OSError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        text = f"a checkpoint file is damaged: {error}"
-        raise StorageError(text) from error
 
 
 def _complete(number: int, told: Mapping[str, Any]) -> Complete:

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from headrace.errors import StorageError
-from headrace.running.checkpoints import unpacked
+from headrace.running.packing import unpacked
 from sources.identities import remembered
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ class RunDesk:
     def ends(self, part: int) -> bool:
         """Whether the epoch that has just ended is the part's last."""
         return self.stop_at is not None and self.epochs[part] >= self.stop_at
+
+    def is_last(self, number: int) -> bool:
+        """Whether a checkpoint is the run's last, as far as is known: no other comes to make up for it."""
+        return self.stop_at is not None and number >= self.first_number + self.stop_at
 
     def gave(self, ready: Ready) -> None:
         """A batch goes into the flow."""

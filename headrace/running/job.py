@@ -28,10 +28,13 @@ from sinks.writer import StoreWriter
 from sources.live import LiveInput
 from sources.reader import Reader
 
-from .checkpoints import unpacked
+from .compaction import Compaction
 from .dead import DeadLetters
 from .desk import RunDesk
 from .keeper import FileKeeper
+from .maker import MakerProcess
+from .making import Making
+from .packing import unpacked
 from .starting import checkpoints_of, kafka_settings, topics_of
 from .steps import step_producer, step_topics
 from .telling import numbers_of
@@ -114,7 +117,12 @@ class RunWorker:
         exact = [is_word(self.plan.keys[layout.key].types) for layout in self.layouts]
         self.producer = step_producer(repository)
         sinks = [*([STORES] if self.stores else []), *([] if self.producer is None else [TOPIC])]
-        self.keeper = FileKeeper(self.checkpoints, self.layouts, exact, sinks, job.start.complete, self.watch, process)
+        partitions = job.start.partitions
+        making = Making.of(self.checkpoints, self.plan, partitions, job.start.ended)
+        compaction = Compaction(self.checkpoints, MakerProcess(lambda: making))
+        start = job.start.complete
+        self.keeper = FileKeeper(self.checkpoints, self.layouts, exact, sinks, start, self.watch, process, partitions, compaction)
+        self.keeper.is_last = self.desk.is_last
         self.group_id = repository.config.named("+".join(sorted(job.groups)))
         self.letters = DeadLetters(repository, self.plan)
         self.desk.make_safe = self.letters.flush
@@ -200,6 +208,7 @@ class RunWorker:
                 reason = self.watch.trouble or self.keeper.trouble or "no reason is known"
                 raise HeadraceError(f"the last checkpoint is not whole: {reason}")
         finally:
+            self.keeper.close()
             for reader in self.readers:
                 reader.stop()
             if self.producer is not None:

@@ -1,20 +1,22 @@
-"""Keeps the state of the shards of one process in checkpoints, without copying what did not change.
+"""Keeps the state of the shards of one process in checkpoints, without copying it.
 
-The rows that a shard has applied are its journal. A checkpoint writes the journal since the one before; where that has grown longer than
-the state is large, the whole state instead, a few shards at a time. Promises that the flow waits only for the copy of such a state: one
-file for all shards of the process is written by a thread, and noted when it and all sinks are safe. Where it cannot be written nothing is
-noted, the journal goes on, and `trouble` says why.
+The rows that a shard has applied are its journal. A checkpoint writes the journal since the one before, as one link of a chain that begins
+with a whole state; of long chains shorter ones are made beside the flow (`headrace.running.compaction`). Promises that the flow waits for
+nothing but to hand its journal over: one file for all shards of the process is written by a thread, and noted when it and all sinks are
+safe. A checkpoint that comes while the one before is still being written is left out, unless it is the last; its rows belong to the next.
+Where one cannot be written nothing is noted, the journal goes on, and `trouble` says why.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import StorageError
-from headrace.running.checkpoints import packed, unpacked
+from headrace.running.making import rows_at
+from headrace.running.packing import packed, unpacked
 from operators.shares import Share, merged, rows_of
 from operators.state import KeyState
 
@@ -22,46 +24,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from headrace.running.checkpoints import Checkpoints, Complete, Link
+    from headrace.running.compaction import Compaction
     from headrace.running.watch import Watch
     from operators.layout import Layout
     from operators.messages import Piece
     from operators.rollup import KeyRollup
 
-LONGEST_JOURNAL_ROWS = 150_000
-SHORTEST_JOURNAL_ROWS = 10_000
-JOURNAL_ROW_BYTES = 64
-MOST_LINKS = 20
-BASES_AT_ONCE = 1
 LONGEST_WAIT_S = 30.0
+"""A checkpoint that takes longer to be written is said; the last one is waited for so long."""
 
 
 @dataclass(slots=True)
 class _Shard:
-    """The journal of a shard and where its state stands: a base, then the rows since."""
+    """The journal of a shard and what its state is made of: a whole state or nothing, then the rows since. `freeze` says what is held."""
 
     journal: list[Share] = field(default_factory=list)
-    rows: int = 0
     links: list[Link] = field(default_factory=list)
     freeze: Callable[[], dict[str, Any]] | None = None
     sealed: list[Share] = field(default_factory=list)
+    size_bytes: int = 0
 
 
 @dataclass(slots=True)
 class _Round:
-    """A checkpoint of this process on its way: what was kept of each shard, and what is still awaited."""
+    """A checkpoint of this process on its way: for each shard its rows and what was held, and what is still awaited."""
 
     number: int
-    kept: dict[int, tuple[bool, Any]] = field(default_factory=dict)
+    begun: float
+    kept: dict[int, tuple[list[Share], Sequence[Piece]]] = field(default_factory=dict)
     awaited: set[tuple[int, str]] = field(default_factory=set)
     ended: bool = False
 
-    def is_written(self) -> bool:
-        """Whether it was written, or could not be."""
-        return self.ended
-
 
 class FileKeeper:
-    """The keeper of process `index`; `sinks` are the names of the sinks that report. Its methods are called by the workers' threads."""
+    """The keeper of a process. Its methods are called by the workers' threads."""
 
     def __init__(
         self,
@@ -72,16 +68,31 @@ class FileKeeper:
         start: Complete | None,
         watch: Watch | None = None,
         index: int = 0,
+        partitions: Sequence[tuple[str, int]] = (),
+        compaction: Compaction | None = None,
     ) -> None:
+        """`sinks` are the names of the sinks that report; `index` is the process', `partitions` those that its readers number."""
         self.checkpoints, self.layouts, self.exact, self.sinks, self.start = checkpoints, layouts, exact, tuple(sinks), start
-        self.watch, self.index = watch, index
+        self.watch, self.index, self.partitions, self.compaction = watch, index, tuple(partitions), compaction
         self.shards: dict[int, _Shard] = {}
-        self.trouble: str | None = None
+        self.failure: str | None = None
         self.written_bytes = 0
+        self.is_last: Callable[[int], bool] = lambda _: False
         self._round: _Round | None = None
+        self._left_out = 0
         self._bases: dict[int, dict[str, Any]] = {}
         self._safe = threading.Condition()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="headrace-keep")
+
+    @property
+    def trouble(self) -> str | None:
+        """What goes wrong and is tried again."""
+        return self.failure or (None if self.compaction is None else self.compaction.trouble)
+
+    @property
+    def journal_rows(self) -> int:
+        """Rows that a start would have to apply behind the whole states."""
+        return sum(link.rows for mine in list(self.shards.values()) for link in mine.links)
 
     # going on
 
@@ -91,12 +102,12 @@ class FileKeeper:
         if self.start is None or shard not in self.start.shards:
             return None, None, []
         mine.links = list(self.start.shards[shard])
-        shares, held = [], []
+        shares: list[Share] = []
+        held: list[Piece] = []
         for link in mine.links:
             if not link.is_base:
-                share, held = unpacked(self.checkpoints.read_part(link))
+                share, held = rows_at(self.checkpoints, link, self.partitions)
                 shares += [] if share is None else [share]
-        mine.rows = sum(rows_of(share) for share in shares)
         frozen = self._base(shard)
         if frozen is not None and len(mine.links) == 1:
             held = frozen["held"]
@@ -124,39 +135,50 @@ class FileKeeper:
 
     def applied(self, share: Share) -> None:
         """A share was passed on."""
-        mine = self._shard(share.shard)
-        mine.journal.append(share)
-        mine.rows += rows_of(share)
+        self._shard(share.shard).journal.append(share)
 
     def seal(self, number: int, shard: int, freeze: Callable[[], dict[str, Any]]) -> None:
-        """The journal of a checkpoint ends here; waits while the one before is written."""
+        """The journal of a checkpoint ends here, unless the one before is still being written."""
         mine = self._shard(shard)
         with self._safe:
-            now = self._round
-            if now is None or now.number != number:
-                if now is not None and not self._safe.wait_for(now.is_written, LONGEST_WAIT_S):
-                    self.trouble = f"checkpoint {now.number} is not written after {LONGEST_WAIT_S:g} s"
-                    return   # this one will not count; its rows belong to the next
-                now = self._round = _Round(number, awaited={(s, what) for s in self.shards for what in ("kept", *self.sinks)})
-            now.awaited |= {(shard, what) for what in ("kept", *self.sinks)}
+            if number == self._left_out or not self._begun(number):
+                return
+            found = self._round
+            if found is not None:
+                found.awaited |= {(shard, what) for what in ("kept", *self.sinks)}
             mine.sealed, mine.journal = mine.journal, []
             mine.freeze = freeze
+
+    def _begun(self, number: int) -> bool:
+        """Whether the checkpoint is under way; otherwise it will not count, and its rows belong to the next."""
+        self._safe.wait_for(lambda: self._may_begin(number), LONGEST_WAIT_S if self.is_last(number) else 0)
+        now = self._round
+        if now is not None and not self._may_begin(number):
+            self._left_out = number
+            waited = time.monotonic() - now.begun
+            if waited > LONGEST_WAIT_S:
+                self.failure = f"checkpoint {now.number} is not written after {waited:.0f} s"
+            return False
+        if now is None or now.number != number:
+            awaited = {(shard, what) for shard in self.shards for what in ("kept", *self.sinks)}
+            self._round = _Round(number, time.monotonic(), awaited=awaited)
+        return True
+
+    def _may_begin(self, number: int) -> bool:
+        now = self._round
+        return now is None or now.number == number or now.ended
 
     def keep(self, shard: int, keys: Sequence[KeyRollup]) -> None:
         """The epoch ends for the roll-ups of a shard."""
         mine = self._shard(shard)
+        mine.size_bytes = sum(key.state.size_bytes for key in keys)
         if self.watch is not None:
-            self.watch.sized(shard, sum(key.state.entities for key in keys), sum(key.state.size_bytes for key in keys))
+            self.watch.sized(shard, sum(key.state.entities for key in keys), mine.size_bytes)
         found = self._round
         if mine.freeze is None or found is None:
             return
-        sequence, mine.freeze = mine.freeze(), None
-        held = sequence.pop("held")
-        whole = self._wants_base(mine, found, keys)
-        if whole:
-            found.kept[shard] = True, {"sequence": sequence, "held": held, "keys": [key.state.freeze() for key in keys]}
-        else:
-            found.kept[shard] = False, (mine.sealed, held)
+        held, mine.freeze = mine.freeze()["held"], None
+        found.kept[shard] = mine.sealed, held
         self._reported(shard, "kept")
 
     def awaits(self, shard: int, sink: str) -> bool:
@@ -168,16 +190,10 @@ class FileKeeper:
         self._reported(shard, sink)
 
     def close(self) -> None:
-        """Wait for the file that is being written."""
+        """Wait for the file that is being written; what is being made beside the flow is given up."""
         self._pool.shutdown(wait=True)
-
-    def _wants_base(self, mine: _Shard, found: _Round, keys: Sequence[KeyRollup]) -> bool:
-        size = sum(key.state.size_bytes for key in keys)
-        long = mine.rows >= LONGEST_JOURNAL_ROWS or (mine.rows >= SHORTEST_JOURNAL_ROWS and mine.rows * JOURNAL_ROW_BYTES >= size)
-        if not long and len(mine.links) < MOST_LINKS:
-            return False
-        begun = sum(is_base for is_base, _ in found.kept.values())
-        return begun < BASES_AT_ONCE or mine.rows >= 2 * LONGEST_JOURNAL_ROWS or len(mine.links) >= 2 * MOST_LINKS
+        if self.compaction is not None:
+            self.compaction.close()
 
     def _reported(self, shard: int, what: str) -> None:
         with self._safe:
@@ -190,22 +206,27 @@ class FileKeeper:
 
     def _write(self, found: _Round) -> None:
         try:
-            parts = {shard: packed(what if is_base else _joined(*what)) for shard, (is_base, what) in found.kept.items()}
-            links = self.checkpoints.write_parts(found.number, self.index, parts, {s: is_base for s, (is_base, _) in found.kept.items()})
-            for shard, link in links.items():
-                mine = self.shards[shard]
-                mine.links = [link] if link.is_base else [*mine.links, link]
-                if link.is_base:
-                    mine.rows = sum(rows_of(share) for share in list(mine.journal))
-            self.checkpoints.note_shards(found.number, self.index, {shard: mine.links for shard, mine in self.shards.items()})
-            self.written_bytes += sum(len(part) for part in parts.values())
-            self.trouble = None
-        except (StorageError, OSError) as error:
-            for shard in found.kept:
+            parts = {shard: packed((_joined(shares), held, self.partitions)) for shard, (shares, held) in found.kept.items()}
+            rows = {shard: sum(rows_of(share) for share in shares) for shard, (shares, _) in found.kept.items()}
+            written = self.checkpoints.write_parts(found.number, self.index, parts, rows)
+            if self.compaction is not None:
+                # it is there, whether the note below can be written or not
+                for shard, chain in self.compaction.taken({shard: mine.links for shard, mine in list(self.shards.items())}).items():
+                    self.shards[shard].links = chain
+            chains = {s: [*mine.links, *([written[s]] if s in written else [])] for s, mine in list(self.shards.items())}
+            self.checkpoints.note_shards(found.number, self.index, chains)
+            for shard, chain in chains.items():
+                self.shards[shard].links = chain
+            self.written_bytes += sum(part.size for part in parts.values())
+            self.failure = None
+            if self.compaction is not None:
+                self.compaction.consider(chains, {shard: mine.size_bytes for shard, mine in list(self.shards.items())})
+        # whatever it is, no row may be missing from the next one
+        except Exception as error:  # noqa: BLE001
+            for shard, (shares, _) in found.kept.items():
                 # what could not be written is a part of the next one
-                mine = self.shards[shard]
-                mine.journal[:0] = mine.sealed
-            self.trouble = str(error)
+                self.shards[shard].journal[:0] = shares
+            self.failure = str(error) or repr(error)
         finally:
             with self._safe:
                 found.ended = True
@@ -215,6 +236,5 @@ class FileKeeper:
         return self.shards.setdefault(shard, _Shard())
 
 
-def _joined(journal: Sequence[Share], held: Sequence[Piece]) -> tuple[Share | None, Sequence[Piece]]:
-    """What a journal comes to, and what was held at its end."""
-    return merged(journal) if journal else None, held
+def _joined(journal: Sequence[Share]) -> Share | None:
+    return merged(journal) if journal else None

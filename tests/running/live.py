@@ -12,8 +12,11 @@ from bytewax._bytewax import cluster_main, run_main
 
 from flows.features import build as build_flow
 from headrace.plan import build
+from headrace.running.compaction import Compaction
 from headrace.running.desk import RunDesk
 from headrace.running.keeper import FileKeeper
+from headrace.running.making import Making
+from headrace.running.packing import unpacked
 from headrace.running.starting import what_is_kept
 from headrace.running.watch import Watch
 from operators.kernels import tables as t
@@ -28,10 +31,11 @@ from sources.partition import Place
 from sources.reader import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from headrace.groups import FeatureGroup
-    from headrace.running.checkpoints import Checkpoints
+    from headrace.running.checkpoints import Checkpoints, Link
+    from headrace.running.making import Order
     from tests.running.topics import Topics
 
 
@@ -41,11 +45,22 @@ class Ran:
 
     collected: Collected
     watch: Watch
+    compaction: Compaction
     steps: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
-class Safe:
-    """A sink that is always safe, for a keeper."""
+class Here:
+    """Makes what is ordered in this process."""
+
+    def __init__(self, making: Making) -> None:
+        self.making = making
+
+    def make(self, order: Order) -> Link:
+        """The link to it."""
+        return self.making.make(order)
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
 
 def run_live(
@@ -59,6 +74,7 @@ def run_live(
     workers: int = 1,
     every: int = 50,
     idle_s: float = 0.15,
+    maker: Callable[[Making], Any] = Here,
 ) -> Ran:
     """Read the topics up to `upto` (rows by partition) and stop; goes on from the newest checkpoint."""
     plan = build(list(groups))
@@ -71,7 +87,11 @@ def run_live(
     watch = Watch()
     desk = RunDesk(checkpoints, watch, workers, 0 if complete is None else complete.number, every, 5, FEW_SHARDS)
     desk.lateness_us = {s.name: s.lateness_us for s in plan.sources}
-    keeper = FileKeeper(checkpoints, layouts, [is_word(plan.keys[la.key].types) for la in layouts], [], complete, watch)
+    making = Making.of(checkpoints, plan, partitions)
+    compaction = Compaction(checkpoints, maker(making))
+    exact = [is_word(plan.keys[la.key].types) for la in layouts]
+    keeper = FileKeeper(checkpoints, layouts, exact, [], complete, watch, 0, partitions, compaction)
+    keeper.is_last = desk.is_last
     readers: list[Reader] = []
 
     def open_reader(part: int) -> Reader:
@@ -84,8 +104,6 @@ def run_live(
 
         reader = Reader(plan, Sharder(plan, layouts, shards=FEW_SHARDS), decoders, names, partitions, mine, consumer)
         if complete is not None:
-            from headrace.running.checkpoints import unpacked
-
             for name in [name for each in complete.identities for name in each]:
                 reader.identities.take_up(unpacked(checkpoints.read(name)))
         readers.append(reader)
@@ -115,9 +133,10 @@ def run_live(
         cluster_main(flow, [], 0, epoch_interval=interval, worker_count_per_proc=workers)
     keeper.close()
     assert desk.close(10), (watch.trouble, keeper.trouble)
+    assert compaction.failure is None, compaction.failure
     for reader in readers:
         reader.stop()
-    ran = Ran(collected, watch)
+    ran = Ran(collected, watch, compaction)
     for index, group in enumerate(plan.groups):
         ran.steps[group.name] = [row for batch in collected.batches.get(index, []) for row in batch.to_pylist()]
     return ran

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-import headrace.running.keeper as keeping
+import headrace.running.compaction as compacting
 from headrace.running.checkpoints import Checkpoints
 from operators.keys import words_of
 from replay.tables import archive_logs
@@ -63,8 +63,8 @@ def test_live_comes_to_what_a_replay_says(logs: Any, tmp_path: Path, seed: int, 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_an_interrupted_run_goes_on(logs: Any, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped at random places, gone on with on another number of workers, from whole states and from rows."""
-    monkeypatch.setattr(keeping, "SHORTEST_JOURNAL_ROWS", 10)
-    monkeypatch.setattr(keeping, "MOST_LINKS", 3)
+    monkeypatch.setattr(compacting, "SHORTEST_ROWS", 10)
+    monkeypatch.setattr(compacting, "MOST_LINKS", 3)
     groups, topics, expected = logs
     rng = random.Random(seed)
     state = Checkpoints(str(tmp_path / "state"))

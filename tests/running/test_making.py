@@ -1,0 +1,97 @@
+"""A state that is made of an older one and rows goes on as the state that was never interrupted, step for step."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from headrace.running.checkpoints import Checkpoints
+from headrace.running.making import Order, rows_at
+from headrace.running.packing import packed
+from operators.shares import NOTHING_YET, Share, Told, joined_points
+from replay.tables import archive_logs
+from tests.replay.shop import make_shop
+from tests.running.line import Shards, played
+from tests.running.topics import Topics
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from headrace.running.checkpoints import Link
+    from headrace.running.making import Making
+
+NAMES = ("activity", "money", "popular", "pair")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Topics]:
+    """Late events, refreshes, texts, several keys and sources, partitions that lag behind each other."""
+    repository = make_shop(tmp_path_factory.mktemp("shop"), rows=900, unique_clicks=True)
+    groups = [repository.groups[name] for name in NAMES]
+    return groups, Topics(archive_logs(repository, groups))
+
+
+def shortened(making: Making, checkpoints: Checkpoints, shard: int, chain: list[Link], rng: random.Random) -> list[Link]:
+    """A chain in which a few orders were carried out."""
+    chain = list(chain)
+    for _ in range(rng.randint(1, 3)):
+        whole = rng.random() < 0.7
+        first = 0 if whole or not chain[0].is_base else 1
+        if len(chain) - first < 2:
+            continue
+        behind = rng.randint(first + 2, len(chain))
+        links = tuple(chain[first:behind])
+        chain[first:behind] = [making.make(Order(shard, links, whole, checkpoints.made_name(links[-1].number, shard)))]
+    return chain
+
+
+@pytest.mark.parametrize("seed,portion", [(1, 2), (2, 8), (3, 20), (4, 5), (5, 12)])
+def test_a_made_state_goes_on_as_the_one_it_was_made_of(shop: Any, tmp_path: Path, seed: int, portion: int) -> None:
+    groups, topics = shop
+    rng = random.Random(seed)
+    checkpoints = Checkpoints(str(tmp_path / "state"))
+    whole = played(groups, topics, checkpoints, seed, portion)
+    assert whole.shards.held > 0
+    assert len(whole.chains) > 4
+    for epoch in sorted(rng.sample(range(1, len(whole.chains) - 1), 3)):
+        making = whole.shards.making
+        chains = {shard: shortened(making, checkpoints, shard, chain, rng) for shard, chain in whole.chains[epoch].items()}
+        assert chains != whole.chains[epoch]
+        again = Shards(groups, topics, checkpoints, chains)
+        for shares, steps in zip(whole.shares[epoch + 1 :], whole.steps[epoch + 1 :], strict=True):
+            found = [step for share in shares for step in again.take(share)]
+            assert found == steps
+        again.keeper.close()
+
+
+def test_a_made_state_answers_as_the_live_one(shop: Any, tmp_path: Path) -> None:
+    """Hours later, when every window has run empty: each refresh of each entity is told."""
+    groups, topics = shop
+    checkpoints = Checkpoints(str(tmp_path / "state"))
+    whole = played(groups, topics, checkpoints, 7, 10)
+    making, chains = whole.shards.making, whole.chains[-1]
+    made = {shard: [making.make(Order(shard, tuple(chain), True, checkpoints.made_name(99, shard)))] for shard, chain in chains.items()}
+    again = Shards(groups, topics, checkpoints, made)
+    upto = dict.fromkeys(range(len(topics.tables)), topics.end_us + 4 * 3600 * 1000000)
+    later = [Share(shard, told=Told(upto, joined_points([]))) for shard in chains]
+    told = [step for share in later for step in whole.shards.take(share)]
+    assert len(told) > 100
+    assert [step for share in later for step in again.take(share)] == told
+    again.keeper.close()
+
+
+def test_partitions_that_were_found_since_then_do_not_mix_up_the_others(tmp_path: Path) -> None:
+    """A link's words number the partitions as they were when it was written."""
+    checkpoints = Checkpoints(str(tmp_path / "state"))
+    theirs, ours = (("a", 0), ("b", 0), ("gone", 0)), (("a", 0), ("a", 1), ("b", 0))
+    points = (np.array([0, 1, 2, 1]), np.array([10, 11, 12, 13]), np.array([1, 2, 3, 4]), np.array([1, 0, 1, 1], np.uint8))
+    share = Share(3, told=Told({0: 20, 1: NOTHING_YET, 2: 21}, points))
+    links = checkpoints.write_parts(1, 0, {3: packed((share, [], theirs))}, {3: 0})
+    found, held = rows_at(checkpoints, links[3], ours)
+    assert found is not None
+    assert found.told is not None
+    assert (found.told.upto, held) == ({0: 20, 2: NOTHING_YET}, [])
+    assert [column.tolist() for column in found.told.points] == [[0, 2, 2], [10, 11, 13], [1, 2, 4], [1, 0, 1]]
