@@ -13,7 +13,6 @@ from bytewax.dataflow import Dataflow
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
 from operators.finish import Finish
-from operators.messages import Rows
 from operators.rollup import KeyRollup, Rollup
 from operators.sequence import Sequence as Sequenced
 
@@ -74,16 +73,11 @@ def build(
     def keys(shard: int) -> list[KeyRollup]:
         return [KeyRollup(plan, layout, bounds, restore(shard, layout) if restore else None) for layout in layouts]
 
-    finish = Finish(plan, mode)
-
-    def finished(item: Any) -> Any:
-        return finish(item) if isinstance(item, Rows) else item
-
     flow = Dataflow("features")
     pieces = op.input("read", flow, inputs)
     slices = op.stateful_batch("sequence", pieces, lambda _: sequence() if sequence else Sequenced(readers))
     cells = op.stateful_batch("rollup", slices, lambda _: Rollup(keys, checkpoint, keeper))
-    rows = op.map_value("finish", cells, finished)
+    rows = op.flat_map_batch("finish", cells, Finish(plan, mode).all)
     for name, sink in sinks:
         op.output(f"{name}_done", op.stateful_batch(name, rows, sink), Nowhere())
     return flow

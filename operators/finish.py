@@ -6,7 +6,7 @@ that its unfinished features need, under `_cell:<id>`, so that `finish_lookup` c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -16,7 +16,7 @@ from operators.kernels import tables as t
 from operators.messages import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from headrace.arrow import Column
     from headrace.plan.model import GroupPlan, Plan
@@ -81,8 +81,12 @@ def finish_lookup(group: GroupPlan, step: pa.RecordBatch, now: Column, requests:
     return pa.RecordBatch.from_arrays([columns[f.name] for f in group.features], [f.name for f in group.features])
 
 
+FEW_ROWS = 8_192
+"""Up to so many rows, those of several shards are finished as one batch: what a call costs counts then, and copying does not."""
+
+
 class Finish:
-    """The `finish` step of a flow: finishes the rows of every group; counts go with the end of the slice."""
+    """The `finish` step of a flow: finishes the rows of every group; counts go with the rows."""
 
     def __init__(self, plan: Plan, mode: int) -> None:
         self.finishers = [Finisher(group, mode) for group in plan.groups]
@@ -97,3 +101,28 @@ class Finish:
             if missing := batch.column(feature.name).null_count:
                 counts[f"null {group}.{feature.name}"] = missing
         return Rows(rows.slice, rows.group, batch, counts)
+
+    def all(self, items: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        """Items of several shards by their keys, with the rows among them finished."""
+        rows = [item for _, item in items if isinstance(item, Rows)]
+        together: dict[int, list[Rows]] = {}
+        if len(rows) > 1 and sum(each.batch.num_rows for each in rows) <= FEW_ROWS:
+            for each in rows:
+                together.setdefault(each.group, []).append(each)
+        done = {id(each): one for its in together.values() for each, one in zip(its, self._together(its), strict=True)}
+        return [(key, (done.get(id(item)) or self(item)) if isinstance(item, Rows) else item) for key, item in items]
+
+    def _together(self, rows: list[Rows]) -> list[Rows]:
+        """Rows of one group."""
+        schema = rows[0].batch.schema
+        if len(rows) == 1 or any(each.batch.schema != schema for each in rows):
+            return [self(each) for each in rows]
+        columns = [pa.concat_arrays([each.batch.column(i) for each in rows]) for i in range(len(schema))]
+        whole = self(Rows(rows[0].slice, rows[0].group, pa.RecordBatch.from_arrays(columns, schema=schema)))
+        found, start = [], 0
+        for each in rows:
+            # what was counted is told once
+            batch, counts = whole.batch.slice(start, each.batch.num_rows), {} if start else whole.counts
+            found.append(Rows(each.slice, each.group, batch, counts))
+            start += each.batch.num_rows
+        return found

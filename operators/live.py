@@ -99,7 +99,8 @@ class LiveSequence(StatefulBatchLogic[Share, Slice, int]):
         for share in shares:
             pieces += share.pieces
         facts, passed = self.clock.advance()
-        facts.silent = silent
+        if silent:
+            facts = replace(facts, silent=True)
         if self.behind and not silent:
             pieces = self._released(pieces, facts.tick)
         if not silent and (pieces or told):

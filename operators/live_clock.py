@@ -74,9 +74,12 @@ class LiveClock:
             self.sets.append(_Set(members, Clock(idle, late, refresh), place))
         self.tick = MIN64
         self.floor = MIN64
+        self.unheard = True
+        self.quiet: Facts | None = None
 
     def tell(self, told: Told) -> None:
         """Take a reader's word."""
+        self.unheard = True
         for ordinal, upto in told.upto.items():
             self.empty[ordinal] = upto == NOTHING_YET
             if upto > self.upto[ordinal]:
@@ -88,13 +91,19 @@ class LiveClock:
             each.waiting += [portion for portion in portions if each.place[portion[0][0]] >= 0]
 
     def advance(self) -> tuple[Facts, bool]:
-        """The facts of the stretch since the last call, and whether a clock has passed an instant in it."""
+        """The facts of the stretch since the last call, and whether a clock has passed an instant in it.
+
+        Where nothing was told since, log time stands still: such facts are all the same.
+        """
+        if not self.unheard and self.quiet is not None:
+            return self.quiet, False
         keep = min((each.now for each in self.sets), default=MIN64)
         floor = self.floor
         before = [each.passed for each in self.sets]
         pieces: list[Pieces] = [self._advance(each) for each in self.sets]
         self.tick = max(self.tick, *(each.upto for each in self.sets))
         facts = Facts(pieces, keep, self.tick, checkpoint=False, last=False, floor=floor)
+        self.quiet, self.unheard = None if self.unheard else facts, False
         return facts, any(each.passed > was for each, was in zip(self.sets, before, strict=True))
 
     def _advance(self, each: _Set) -> LivePieces:
@@ -149,6 +158,7 @@ class LiveClock:
             if i in now:
                 self.upto[now[i]] = max(upto, int(self.upto[now[i]]))
         self.tick, self.floor = frozen["tick"], frozen["floor"]
+        self.unheard, self.quiet = True, None
         for each, (clock, members, waiting, upto, passed, at) in zip(self.sets, frozen["sets"], strict=True):
             moved = {at: int(each.place[now[m]]) for at, m in enumerate(members) if m in now}
             old, new = (np.array(list(side), np.int64) for side in (moved.keys(), moved.values()))
@@ -160,7 +170,6 @@ class LiveClock:
             each.clock.thaw(arrays)
             each.waiting = [(np.full(len(p[0]), now[int(p[0][0])]), *p[1:]) for p in waiting if int(p[0][0]) in now]
             each.upto, each.passed, each.now = upto, passed, at
-
 
 
 def by_partition(points: Points) -> list[Points]:

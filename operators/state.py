@@ -14,6 +14,7 @@ import numpy as np
 from operators.buffers import OUTPUT
 from operators.kernels import entities, events, probes, release, steps
 from operators.kernels import tables as t
+from operators.machine.addresses import address
 from operators.texts import Texts
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class KeyState:
         self.texts = Texts()
         self.swept = 0
         self.columns = np.zeros((2, 0), np.int64)
+        self.described: Array | None = None
         self.positions = np.zeros(max(1, len(layout.tables.tracks)), np.int64)
 
     # growth
@@ -114,30 +116,36 @@ class KeyState:
 
     def _context(self, rows: t.Rows | None = None, out: t.Out | None = None) -> Array:
         """The addresses that a kernel works on; good until an array is replaced."""
+        if self.described is None:
+            self.described = self._description()
+        x = self.described.copy()
+        x[t.X_RECORD : t.X_TEXT + 1] = (
+            address(self.record), 8 * self.record.shape[1], address(self.pool), len(self.pool), address(self.blocks),
+            address(self.control), address(self.texts.offsets), address(self.texts.data),
+        )  # fmt: skip
+        x[t.X_POSITIONS] = address(self.positions)
+        x[t.X_TIMER_TIME : t.X_TIMER_CAPACITY + 1] = address(self.timer_time), address(self.timer_entity), self.timer_time.shape[1]
+        if rows is not None and out is not None:
+            x[t.X_ROWS : t.X_EARLY + 1] = (len(rows.time), *map(address, rows))
+            x[t.X_OUT_WORDS : t.X_OUT_COUNT + 1] = (
+                address(out.words), address(out.valid), *out.words.shape[1:], *map(address, out[2:]),
+            )  # fmt: skip
+            # where the column of each cell begins, in words and in valid bytes
+            cells = self.layout.tables.cells
+            columns = (cells[:, t.C_GROUP] * out.words.shape[1] + cells[:, t.C_OUT]) * out.words.shape[2]
+            self.columns = np.stack([x[t.X_OUT_WORDS] + 8 * columns, x[t.X_OUT_VALID] + columns])
+            x[t.X_CELL_WORDS], x[t.X_CELL_VALID] = address(self.columns), address(self.columns) + 8 * len(columns)
+        return x
+
+    def _description(self) -> Array:
+        """What a context says of the layout, which nothing changes."""
         x = np.zeros(t.X_WORDS, np.int64)
         tables = self.layout.tables
-        x[t.X_RECORD], x[t.X_STRIDE] = t.address(self.record), 8 * self.record.shape[1]
-        x[t.X_POOL], x[t.X_POOL_WORDS], x[t.X_FREE] = t.address(self.pool), len(self.pool), t.address(self.blocks)
-        x[t.X_CONTROL] = t.address(self.control)
-        x[t.X_TEXT_OFFSETS], x[t.X_TEXT] = t.address(self.texts.offsets), t.address(self.texts.data)
-        x[t.X_TRACKS : t.X_BY_TRACK_OFF + 1] = [t.address(table) for table in tables]
-        x[t.X_POSITIONS] = t.address(self.positions)
+        x[t.X_TRACKS : t.X_BY_TRACK_OFF + 1] = [address(table) for table in tables]
         x[t.X_N_TRACKS], x[t.X_N_GROUPS], x[t.X_N_WINDOWS] = len(tables.tracks), len(tables.groups), len(tables.windows)
         x[t.X_N_DEQUES], x[t.X_N_HEADS] = len(tables.deques), len(tables.heads)
-        x[t.X_TIMER_TIME], x[t.X_TIMER_ENTITY] = t.address(self.timer_time), t.address(self.timer_entity)
-        x[t.X_TIMER_CAPACITY] = self.timer_time.shape[1]
         x[t.X_PRE] = int(tables.groups[:, t.G_PRE].any())
         x[t.X_ROOM], x[t.X_MODE] = self._room_unit(), self.layout.mode
-        if rows is not None and out is not None:
-            x[t.X_ROWS] = len(rows.time)
-            x[t.X_ENTITY : t.X_EARLY + 1] = [t.address(array) for array in rows]
-            x[t.X_OUT_WORDS], x[t.X_OUT_VALID] = t.address(out.words), t.address(out.valid)
-            x[t.X_OUT_WIDTH], x[t.X_OUT_CAPACITY] = out.words.shape[1:]
-            x[t.X_OUT_ENTITY : t.X_OUT_COUNT + 1] = [t.address(array) for array in out[2:]]
-            # where the column of each cell begins, in words and in valid bytes
-            columns = (tables.cells[:, t.C_GROUP] * out.words.shape[1] + tables.cells[:, t.C_OUT]) * out.words.shape[2]
-            self.columns = np.stack([x[t.X_OUT_WORDS] + 8 * columns, x[t.X_OUT_VALID] + columns])
-            x[t.X_CELL_WORDS], x[t.X_CELL_VALID] = t.address(self.columns[0]), t.address(self.columns[1])
         return x
 
     # use
@@ -184,7 +192,7 @@ class KeyState:
         while True:
             context = self._context(rows, out)
             context[t.X_KEEP_CLOCK] = keep_clock
-            what, at = LOOPS[mode](t.address(context), at)
+            what, at = LOOPS[mode](address(context), at)
             if what == t.NEED_POOL:
                 self._grow_pool(self._room_unit() << int(self.control[t.CTL_LOG2]))
                 continue
@@ -217,7 +225,7 @@ class KeyState:
             self.free = _enlarged(self.free, self.free_top + stop - self.swept)
         context = self._context()
         self.free_top = release.release(
-            t.address(context), self.slots, self.record, self.record.shape[1], self.alive, self.free, self.free_top, self.swept, stop,
+            address(context), self.slots, self.record, self.record.shape[1], self.alive, self.free, self.free_top, self.swept, stop,
             passed,
         )
         self.swept = 0 if stop >= self.count else stop

@@ -9,6 +9,7 @@ to each store.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
@@ -34,7 +35,7 @@ class StepTable:
     keys: pa.Schema
     values: pa.Schema
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The columns of a batch of steps: keys, `_time`, `_arrival`, `_n`, values."""
         place = [pa.field(TIME, _TIMESTAMP), pa.field(ARRIVAL, _TIMESTAMP), pa.field(N, pa.int64())]

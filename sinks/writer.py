@@ -1,4 +1,5 @@
-"""One thread a process that writes the steps of all its shards to the online stores, so that a transaction holds those of many shards.
+"""Writes the steps of all shards of a process to the online stores, so that a transaction holds those of many shards: in a thread, or in
+that of whoever calls `write_now` again and again.
 
 Promises that `wait` returns when everything given before is written; that of several steps of one entity which wait, the newest is written;
 that what waits is bounded, `put` blocks then; and that a failure of a store is raised by whoever calls next. While a live flow is behind
@@ -8,6 +9,7 @@ the end of its log, steps wait longer: few of them are the newest of their entit
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +27,8 @@ MOST_ROWS = 131_072
 BEHIND_ROWS = 65_536
 BEHIND_S = 0.25
 GATHER_S = 0.004
+CALLED_S = 0.1
+"""So long after a call of `write_now` the thread expects another one."""
 FEW_ROWS = 4_096
 """So few rows a store looks through faster by itself."""
 
@@ -37,6 +41,7 @@ class StoreWriter:
         self._waiting: dict[int, tuple[StepTable, list[pa.RecordBatch]]] = {}
         self._rows = 0
         self._busy = False
+        self._called_s = 0.0
         self._wanted = False
         self._ended = False
         self._failure: Exception | None = None
@@ -53,10 +58,23 @@ class StoreWriter:
             self._raise()
             self._waiting.setdefault(id(table), (table, []))[1].append(batch)
             self._rows += batch.num_rows
-            self._changed.notify_all()
+            if not self._is_called():
+                self._changed.notify_all()
+
+    def write_now(self) -> None:
+        """Write what waits, in the caller's thread."""
+        with self._changed:
+            self._called_s = time.monotonic()
+            if self._busy or not self._waiting:
+                return
+            waiting = self._taken()
+        self._write_all(waiting)
+        with self._changed:
+            self._raise()
 
     def wait(self) -> None:
         """Return when everything is written."""
+        self.write_now()
         with self._changed:
             self._wanted = True
             self._changed.notify_all()
@@ -77,7 +95,12 @@ class StoreWriter:
         if self._failure is not None:
             raise self._failure
 
+    def _is_called(self) -> bool:
+        return time.monotonic() < self._called_s + CALLED_S
+
     def _is_due(self) -> bool:
+        if self._is_called() and not (self._wanted or self._ended):
+            return False
         hurry = self._wanted or self._ended or self.watcher is None or self.watcher.caught_up
         return bool(self._waiting) and (hurry or self._rows >= BEHIND_ROWS)
 
@@ -85,27 +108,39 @@ class StoreWriter:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_due() or self._ended, BEHIND_S)
+                if self._is_called() and not (self._wanted or self._ended):
+                    continue
                 if self._waiting and self.watcher is not None and not (self._wanted or self._ended):
                     # the other shards of the same batch are about to come
                     self._changed.wait_for(lambda: self._wanted or self._ended, GATHER_S)
-                waiting, self._waiting, self._rows = self._waiting, {}, 0
-                if not waiting:
+                if self._busy:
+                    self._changed.wait_for(lambda: not self._busy)
+                if not self._waiting:
                     if self._ended:
                         return
                     continue
-                self._busy = True
-                self._changed.notify_all()
-            try:
-                for table, batches in waiting.values():
-                    self._write(table, batches)
-            # whatever a store raises, the flow has to hear of it and end
-            except Exception as error:  # noqa: BLE001
-                self._failure = error
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-                if self._failure is not None:
-                    return
+                waiting = self._taken()
+            self._write_all(waiting)
+            if self._failure is not None:
+                return
+
+    def _taken(self) -> list[tuple[StepTable, list[pa.RecordBatch]]]:
+        """What waits, for whoever writes it now."""
+        waiting, self._waiting, self._rows = list(self._waiting.values()), {}, 0
+        self._busy = True
+        self._changed.notify_all()
+        return waiting
+
+    def _write_all(self, waiting: list[tuple[StepTable, list[pa.RecordBatch]]]) -> None:
+        try:
+            for table, batches in waiting:
+                self._write(table, batches)
+        # whatever a store raises, the flow has to hear of it and end
+        except Exception as error:  # noqa: BLE001
+            self._failure = error
+        with self._changed:
+            self._busy = False
+            self._changed.notify_all()
 
     def _write(self, table: StepTable, batches: list[pa.RecordBatch]) -> None:
         batch = newest(table, batches)

@@ -41,6 +41,10 @@ class Desk(Protocol):
         """A batch goes into the flow."""
         ...
 
+    def through(self, part: int) -> None:
+        """A part that reads in the flow's thread is about to: what it gave is through, and can be written."""
+        ...
+
     def noted(self, number: int, part: int, places: dict[tuple[str, int], Place], identities: list[Entry]) -> None:
         """A part has come to the end of a checkpoint, having seen `identities` since the one before."""
         ...
@@ -72,7 +76,7 @@ class LivePart(StatefulSourcePartition[Item, int]):
         self.keys = shard_keys(reader.sharder.shards)
         self.asked = False
         self.ended = False
-        self.empty = False
+        self.empty = self.gave = False
         self.caught_up = False
         reader.start()
 
@@ -81,7 +85,7 @@ class LivePart(StatefulSourcePartition[Item, int]):
         if self.ended:
             raise StopIteration
         ready = self._waiting()
-        self.empty = ready is None
+        self.empty, self.gave = ready is None, ready is not None
         number = None
         if self.checkpoint is not None and not self.asked:
             number, self.asked = self.checkpoint, True
@@ -103,8 +107,10 @@ class LivePart(StatefulSourcePartition[Item, int]):
 
     def _waiting(self) -> Ready | None:
         """All batches that wait, as one."""
-        ready = self.reader.take()
-        while ready is not None and (more := self.reader.take()) is not None:
+        if self.reader.reads_here:
+            self.desk.through(self.number)
+        ready = self.reader.take(wait=not self.gave)
+        while ready is not None and (more := self.reader.queued()) is not None:
             ready.add(more)
         return ready
 

@@ -1,8 +1,11 @@
-"""One process's way from Kafka to shards, in a thread of its own: consume, decode, judge, derive, split.
+"""One process's way from Kafka to shards: consume, decode, judge, derive, split.
 
-Promises that what it puts into its queue is in the order of each partition's log, that each batch says where the readers stand behind it,
-and that shards are told how far the log was read. The queue is bounded; while it is full nothing is consumed. It relies on the consumer to
-say when a partition is at its end. What goes wrong is raised by `take`.
+While there is much to read a thread of its own does so, beside the flow; once it has come to the end of the log and little comes, the
+flow's thread does it in `take`, since threads that pass the interpreter on to each other cost more time than they save then.
+
+Promises that what it gives is in the order of each partition's log, that each batch says where the readers stand behind it, and that shards
+are told how far the log was read. What waits is bounded; while it is too much nothing is consumed. It relies on the consumer to say when a
+partition is at its end. What goes wrong is raised by `take`.
 """
 
 from __future__ import annotations
@@ -30,15 +33,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from headrace.plan.model import Plan
+    from operators.decode.decoder import Decoded
     from operators.shard import Sharder
     from sources.consumer import Consumer, RawBatch
     from sources.identities import Entry
 
 WAITING_BATCHES = 4
 TAKE_S = 0.005
+TAKE_HERE_S = 0.002
+"""How long the flow's thread waits for a message."""
+MUCH_ROWS = 2_500
+"""A batch of the flow's thread that is larger means that much is to be read."""
+CALM_ROWS = 30_000
+CALM_S = 0.5
+"""Less than so many rows a second over so long mean that little is."""
 PAUSE_S = 0.002
 LINGER_S = 0.03
-"""How far batches are apart at least once the flow has caught up."""
+"""How far the thread's batches are apart at least once it has caught up."""
 TELL_S = 0.05
 LOOK_S = 0.5
 NEAR_S = 2.0
@@ -117,14 +128,30 @@ class Reader:
         self._commit: dict[tuple[str, int], int] | None = None
         self._failure: BaseException | None = None
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="headrace-kafka", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to read."""
+        """Begin to read, in a thread."""
+        self._thread = threading.Thread(target=self._run, name="headrace-kafka", daemon=True)
         self._thread.start()
 
-    def take(self) -> Ready | None:
-        """The next batch, None where there is none; raises what ended the reading."""
+    def take(self, *, wait: bool = True) -> Ready | None:
+        """The next batch, None where there is none; raises what ended the reading. Where no thread reads it may `wait` a little."""
+        reads_here = self.reads_here
+        ready = self.queued()
+        if ready is None and reads_here and not self._stop.is_set():
+            ready = self._read(TAKE_HERE_S if wait else 0.0)
+            if ready is not None and ready.rows > MUCH_ROWS:
+                self.start()
+        return ready
+
+    @property
+    def reads_here(self) -> bool:
+        """Whether no thread reads: what is not in the queue is read by whoever takes."""
+        return self._thread is None
+
+    def queued(self) -> Ready | None:
+        """What a thread has read."""
         try:
             return self.queue.get_nowait()
         except queue.Empty:
@@ -139,9 +166,9 @@ class Reader:
     def stop(self) -> None:
         """End the thread; what it has not handed over is read again by the next run."""
         self._stop.set()
-        while self._thread.is_alive():
+        while (thread := self._thread) is not None and thread.is_alive():
             self._drop()
-            self._thread.join(0.02)
+            thread.join(0.02)
         if self.consumer is not None:
             self._look()
             self.consumer.close()
@@ -155,22 +182,37 @@ class Reader:
 
     def _run(self) -> None:
         try:
-            starts = {(self.topics[source], p): each.place.offset for (source, p), each in self.partitions.items()}
-            self.consumer = self.open_consumer(starts)
+            if self.consumer is None:
+                starts = {(self.topics[source], p): each.place.offset for (source, p), each in self.partitions.items()}
+                self.consumer = self.open_consumer(starts)
+            begun, rows = time.monotonic(), 0
             while not self._stop.is_set():
-                if self.caught_up and (not self.queue.empty() or time.monotonic() < self._taken_at + LINGER_S):
+                now = time.monotonic()
+                if self.caught_up and (not self.queue.empty() or now < self._taken_at + LINGER_S):
                     # what comes meanwhile goes with it: fewer larger batches cost less, and leave the interpreter to the flow
                     time.sleep(PAUSE_S)
                     continue
-                self._taken_at = time.monotonic()
-                ready = self._prepare(self.consumer.take(TAKE_S))
+                if now > begun + CALM_S:
+                    if self.caught_up and rows < CALM_ROWS * (now - begun):
+                        break
+                    begun, rows = now, 0
+                self._taken_at = now
+                ready = self._read(TAKE_S)
                 if ready is not None:
+                    rows += ready.rows
                     self._hand_over(ready)
-                if time.monotonic() - self._looked_at > LOOK_S:
-                    self._look()
+            # what waits in the queue comes first for whoever finds no thread
+            self._thread = None
         # whatever it is, the flow has to hear of it and end
         except BaseException as error:  # noqa: BLE001
             self._failure = error
+
+    def _read(self, wait_s: float) -> Ready | None:
+        """One batch; waits so long for its first message."""
+        ready = self._prepare(self.consumer.take(wait_s))
+        if time.monotonic() - self._looked_at > LOOK_S:
+            self._look()
+        return ready
 
     def _look(self) -> None:
         """What others want of the consumer."""
@@ -190,19 +232,22 @@ class Reader:
 
     def _prepare(self, raws: list[RawBatch]) -> Ready | None:
         ready = Ready()
+        by_source: dict[str, list[RawBatch]] = {}
         for raw in raws:
-            self._accept(raw, ready)
+            by_source.setdefault(self.source_of[raw.topic], []).append(raw)
+        for source, its in by_source.items():
+            arrivals = [self.partitions[source, raw.partition].read.arrival_us for raw in its]
+            for raw, decoded in zip(its, self.decoders[source].decode_all(its, arrivals), strict=True):
+                self._accept(source, raw, decoded, ready)
         upto = None if self.caught_up else self._together()
         self._release(ready, upto)
         self._tell(ready, upto)
         return ready if ready.places or ready.told is not None or ready.counts else None
 
-    def _accept(self, raw: RawBatch, ready: Ready) -> None:
-        """Decode and judge the messages of one partition; what is accepted waits to be released."""
-        source = self.source_of[raw.topic]
+    def _accept(self, source: str, raw: RawBatch, decoded: Decoded, ready: Ready) -> None:
+        """Judge the messages of one partition; what is accepted waits to be released."""
         partition = self.partitions[source, raw.partition]
         before = partition.read
-        decoded = self.decoders[source].decode(raw, before.arrival_us)
         for dead in decoded.dead:
             self._bury(source, raw, dead.index, dead.reason, dead.field)
         counts = {f"messages {source}": len(raw.offsets)}

@@ -157,6 +157,8 @@ def _rescaled(counts: Column, unit: str, type_: pa.DataType) -> _Found:
         return array(np.floor_divide(numbers, 1_000), mask=mask).cast(type_), []
     per = PER_UNIT_US[unit]
     most = (2**63 - 1) // per
+    if per == 1 and numbers.min(initial=0) >= -most:
+        return counts.view(type_), []
     bad = (numbers > most) | (numbers < -most)
     scaled = np.where(bad, 0, numbers) * per
     return array(scaled, mask=mask | bad).cast(type_), np.flatnonzero(bad).tolist()

@@ -34,7 +34,6 @@ from .desk import RunDesk
 from .keeper import FileKeeper
 from .maker import MakerProcess
 from .making import Making
-from .packing import unpacked
 from .starting import checkpoints_of, kafka_settings, topics_of
 from .steps import step_producer, step_topics
 from .telling import numbers_of
@@ -126,6 +125,7 @@ class RunWorker:
         self.group_id = repository.config.named("+".join(sorted(job.groups)))
         self.letters = DeadLetters(repository, self.plan)
         self.desk.make_safe = self.letters.flush
+        self.desk.write_now = self.writer.write_now
         self.readers: list[Reader] = []
 
     @property
@@ -177,7 +177,7 @@ class RunWorker:
         )  # fmt: skip
         for files in () if start.complete is None else start.complete.identities:
             for name in files:
-                reader.identities.take_up(unpacked(self.checkpoints.read(name)))
+                reader.identities.take_up(self.checkpoints.read_identities(name))
         self.readers.append(reader)
         return reader
 

@@ -130,8 +130,3 @@ class Out(NamedTuple):
     n: Array
     row: Array
     rows: Array
-
-
-def address(array: Array) -> int:
-    """Where the array's data begins."""
-    return int(array.__array_interface__["data"][0])

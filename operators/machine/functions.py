@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from operators.machine.addresses import address
 from operators.machine.values import BY_NAME, REAL, Type
 
 if TYPE_CHECKING:
@@ -68,12 +69,20 @@ class Kernel:
         """Run it; results as ints and floats, several as a tuple."""
         call = self._call or self._load()
         results = self.function.results
-        machine = [m for kind, value in zip(self.function.arguments, arguments, strict=True) for m in self._argument(kind, value)]
+        machine: list[Any] = []
+        for kind, value in zip(self.function.arguments, arguments, strict=True):
+            if kind.element is not None:
+                if not isinstance(value, np.ndarray) or value.dtype not in kind.dtypes or not value.flags.c_contiguous:
+                    raise self._refused(kind, value)
+                machine.append(address(value))
+                machine.append(value.size)
+            else:
+                machine.append(float(value) if kind is REAL else int(value))
         if len(results) < 2:
             return call(*machine)
         room = (ctypes.c_int64 * len(results))()
         call(*machine, ctypes.addressof(room))
-        return tuple(ctypes.c_double.from_buffer(room, 8 * i).value if kind == REAL else room[i] for i, kind in enumerate(results))
+        return tuple(ctypes.c_double.from_buffer(room, 8 * i).value if kind is REAL else room[i] for i, kind in enumerate(results))
 
     def _load(self) -> Any:
         from operators.machine.library import library_of
@@ -81,22 +90,18 @@ class Kernel:
         library = self.library or library_of(self.function.python.__module__.rpartition(".")[0])
         kinds: list[Any] = []
         for kind in self.function.arguments:
-            kinds += [ctypes.c_double] if kind == REAL else [ctypes.c_int64] * (1 if kind.element is None else 2)
+            kinds += [ctypes.c_double] if kind is REAL else [ctypes.c_int64] * (1 if kind.element is None else 2)
         results = self.function.results
         if len(results) > 1:
             kinds.append(ctypes.c_int64)
-        single = None if len(results) != 1 else ctypes.c_double if results[0] == REAL else ctypes.c_int64
+        single = None if len(results) != 1 else ctypes.c_double if results[0] is REAL else ctypes.c_int64
         self._call = ctypes.CFUNCTYPE(single, *kinds)(library.address(self.function.name))
         return self._call
 
-    def _argument(self, kind: Type, value: Any) -> tuple[Any, ...]:
-        if kind.element is None:
-            return (float(value) if kind == REAL else int(value),)
-        if not isinstance(value, np.ndarray) or value.dtype not in kind.dtypes or not value.flags.c_contiguous:
-            found = f"{value.dtype} with strides {value.strides}" if isinstance(value, np.ndarray) else type(value).__name__
-            expected = " or ".join(sorted(map(str, kind.dtypes)))
-            raise TypeError(f"{self.function.name}: an argument is {found}, expected a contiguous array of {expected}")
-        return value.__array_interface__["data"][0], value.size
+    def _refused(self, kind: Type, value: Any) -> TypeError:
+        found = f"{value.dtype} with strides {value.strides}" if isinstance(value, np.ndarray) else type(value).__name__
+        expected = " or ".join(sorted(map(str, kind.dtypes)))
+        return TypeError(f"{self.function.name}: an argument is {found}, expected a contiguous array of {expected}")
 
 
 def kernel(python: F) -> F:

@@ -16,7 +16,7 @@ import numpy as np
 from operators.keys import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -128,3 +128,7 @@ class FakeDecoder:
         table = self.topics.tables[self.source, raw.partition]
         batch = table.slice(raw.values[0], len(raw.values))
         return FakeDecoded(batch, [], 0, max(arrival_us, int(raw.timestamps_us[-1])))
+
+    def decode_all(self, raws: Sequence[FakeRaw], arrivals_us: Sequence[int]) -> list[FakeDecoded]:
+        """Those of several partitions."""
+        return [self.decode(raw, at) for raw, at in zip(raws, arrivals_us, strict=True)]
