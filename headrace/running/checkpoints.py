@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import uuid
 from dataclasses import astuple, dataclass
@@ -25,7 +26,7 @@ import pyarrow as pa
 
 from headrace.archive import Folder
 from headrace.errors import StorageError
-from headrace.running.packing import Packed, packed
+from headrace.running.packing import Packed, packed, unpacked
 from sources.partition import Place
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 META = "format.json"
+PORTION = 5_000
+"""So many identities are pickled at once."""
 _FILE = re.compile(r"(?:(state|ids)-(\d{12})-(\d+)|note-(\d{12})-(?:part|shards)-\d+\.json|complete-(\d{12})\.json)")
 _MADE = re.compile(r"made-(\d{12})-(\d+)-[0-9a-f]+")
 _SHARDS = re.compile(r"note-(\d{12})-shards-\d+\.json")
@@ -136,8 +139,14 @@ class Checkpoints:
     def write_identities(self, number: int, part: int, entries: Sequence[Any]) -> str:
         """Write identities that a reader has seen; the name of their file."""
         name = f"ids-{number:012d}-{part:02d}"
-        self.write(name, packed(list(entries)))
+        # in portions, since a pickle holds the interpreter until it is done
+        portions = [pickle.dumps(entries[at : at + PORTION]) for at in range(0, len(entries), PORTION)]
+        self.write(name, packed([pickle.PickleBuffer(portion) for portion in portions]))
         return name
+
+    def read_identities(self, name: str) -> list[Any]:
+        """The identities in a file."""
+        return [entry for portion in unpacked(self.read(name)) for entry in pickle.loads(portion)]
 
     def complete(self, number: int, parts: int, shards: int) -> Complete | None:
         """Let a checkpoint count, if all have noted it."""

@@ -1,7 +1,7 @@
 """Where the parts of a process report: epochs, checkpoints that become whole, the stop.
 
 Promises that all parts of a cluster end with the same epoch, which is a checkpoint; that a checkpoint counts as soon as all have noted it,
-and that what it replaces is removed then. The first part's process decides both.
+that what it replaces is removed then, and that the flow waits for no file of it. The first part's process decides both.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from headrace.errors import StorageError
-from headrace.running.packing import unpacked
 from sources.identities import remembered
 
 if TYPE_CHECKING:
@@ -56,11 +56,14 @@ class RunDesk:
         self.epochs: dict[int, int] = {}
         self.on_caught_up: Callable[[], None] | None = None
         self.make_safe: Callable[[], None] | None = None
+        self.write_now: Callable[[], None] | None = None
         self.stop_at: int | None = None
         self.reason = ""
         self.lead = False
-        self._polled = 0.0
+        self._seen: frozenset[str] = frozenset()
+        self._poller: threading.Thread | None = None
         self._noted: list[tuple[int, float]] = []
+        self._notes = ThreadPoolExecutor(1, thread_name_prefix="headrace-note")
         self._ended = threading.Event()
         self._completer: threading.Thread | None = None
 
@@ -73,6 +76,9 @@ class RunDesk:
             self.lead = True
             self._completer = threading.Thread(target=self._complete, name="headrace-checkpoints", daemon=True)
             self._completer.start()
+        if self._poller is None:
+            self._poller = threading.Thread(target=self._poll, name="headrace-stops", daemon=True)
+            self._poller.start()
         self._look(part, now)
         return self.first_number + now if now % self.every == 0 or now == self.stop_at else None
 
@@ -91,8 +97,16 @@ class RunDesk:
         if self.watch.caught_up and not before and self.on_caught_up is not None:
             self.on_caught_up()
 
+    def through(self, part: int) -> None:  # noqa: ARG002  # the parts' signature
+        """A part is about to read in the flow's thread: what it gave is through."""
+        if self.write_now is not None:
+            self.write_now()
+
     def noted(self, number: int, part: int, places: dict[tuple[str, int], Place], identities: list[Entry]) -> None:
-        """A part has come to the end of a checkpoint, having seen `identities` since the one before."""
+        """A part has come to the end of a checkpoint, having seen `identities` since the one before; it hands them over."""
+        self._notes.submit(self._note, number, part, places, identities)
+
+    def _note(self, number: int, part: int, places: dict[tuple[str, int], Place], identities: list[Entry]) -> None:
         waiting = self._identities.setdefault(part, [])
         waiting += identities
         files = self.identity_files.setdefault(part, [])
@@ -105,8 +119,9 @@ class RunDesk:
             if len(files) > MOST_IDENTITY_FILES:
                 files[:] = [self._compacted(number, part, files)]
             self.checkpoints.note_part(number, part, places, files)
-        except StorageError as error:
-            self.watch.trouble = str(error)
+        # whatever it is, there is nobody else to tell it to; a later checkpoint brings what this one does not
+        except Exception as error:  # noqa: BLE001
+            self.watch.trouble = str(error) or repr(error)
             return
         self.watch.trouble = None
         if part == 0:
@@ -114,7 +129,7 @@ class RunDesk:
 
     def _compacted(self, number: int, part: int, files: Sequence[str]) -> str:
         """One file of identities in place of many."""
-        entries = [entry for name in files for entry in unpacked(self.checkpoints.read(name))]
+        entries = [entry for name in files for entry in self.checkpoints.read_identities(name)]
         return self.checkpoints.write_identities(number, part, remembered(entries, self.lateness_us))
 
     # the stop
@@ -132,18 +147,22 @@ class RunDesk:
         if self.parts == 1 and self.reason:
             self.stop_at = now
             return
-        if time.monotonic() - self._polled < POLL_S:
-            return
-        self._polled = time.monotonic()
-        names = self.checkpoints.folder.names()
-        if STOP_AT in names:
+        if STOP_AT in self._seen:
             found = json.loads(self.checkpoints.read(STOP_AT))
             self.stop_at, self.reason = found["epoch"], found["why"]
-        elif STOP in names and part == 0:
+        elif STOP in self._seen and part == 0:
             self.reason = self.reason or json.loads(self.checkpoints.read(STOP))["why"]
             self.stop_at = now + self.stop_epochs
             if self.parts > 1:
                 self.checkpoints.write(STOP_AT, json.dumps({"epoch": self.stop_at, "why": self.reason}).encode())
+
+    def _poll(self) -> None:
+        """Look for stops every now and then: a listing may take its time."""
+        while not self._ended.wait(POLL_S):
+            try:
+                self._seen = frozenset(self.checkpoints.folder.names()) & {STOP, STOP_AT}
+            except (OSError, StorageError) as error:
+                self.watch.trouble = str(error)
 
     # checkpoints that become whole
 
@@ -156,23 +175,25 @@ class RunDesk:
         for number, noted in reversed(list(self._noted)):
             try:
                 found = self.checkpoints.complete(number, self.parts, self.shards)
-            except StorageError as error:
-                self.watch.trouble = str(error)
-                return False
-            if found is not None:
+                if found is None:
+                    continue
                 self.watch.checkpoint = {"number": number, "seconds": time.monotonic() - noted, "at": time.time()}
                 self.checkpoints.tidy(found)
-                if self.counted is not None:
-                    self.counted(found)
-                self._noted = [each for each in self._noted if each[0] > number]
-                break
+            except (StorageError, OSError) as error:
+                self.watch.trouble = str(error)
+                return False
+            if self.counted is not None:
+                self.counted(found)
+            self._noted = [each for each in self._noted if each[0] > number]
+            break
         return not self._noted
 
     def close(self, timeout_s: float = 60.0) -> bool:
         """Wait until the last checkpoint counts; whether it does."""
+        self._notes.shutdown(wait=True)
+        self._ended.set()
         if not self.lead:
             return True
-        self._ended.set()
         if self._completer is not None:
             self._completer.join()
         until = time.monotonic() + timeout_s

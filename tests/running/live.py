@@ -16,7 +16,6 @@ from headrace.running.compaction import Compaction
 from headrace.running.desk import RunDesk
 from headrace.running.keeper import FileKeeper
 from headrace.running.making import Making
-from headrace.running.packing import unpacked
 from headrace.running.starting import what_is_kept
 from headrace.running.watch import Watch
 from operators.kernels import tables as t
@@ -105,7 +104,7 @@ def run_live(
         reader = Reader(plan, Sharder(plan, layouts, shards=FEW_SHARDS), decoders, names, partitions, mine, consumer)
         if complete is not None:
             for name in [name for each in complete.identities for name in each]:
-                reader.identities.take_up(unpacked(checkpoints.read(name)))
+                reader.identities.take_up(checkpoints.read_identities(name))
         readers.append(reader)
         return reader
 
