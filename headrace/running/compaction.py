@@ -111,6 +111,10 @@ class Compaction:
             chain[at : at + len(order.links)] = [link]
         return found
 
+    def settle(self) -> None:
+        """Wait until what was ordered is made, or is not."""
+        self._pool.submit(int).result()
+
     def close(self) -> None:
         """End what is being made; nothing is lost by it."""
         self._closed.set()

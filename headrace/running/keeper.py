@@ -189,6 +189,10 @@ class FileKeeper:
         """A sink is safe."""
         self._reported(shard, sink)
 
+    def settle(self) -> None:
+        """Wait until what was reported is written."""
+        self._pool.submit(int).result()
+
     def close(self) -> None:
         """Wait for the file that is being written; what is being made beside the flow is given up."""
         self._pool.shutdown(wait=True)

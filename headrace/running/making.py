@@ -107,7 +107,7 @@ def _apply(share: Share, clock: LiveClock, keys: Sequence[KeyRollup]) -> None:
     if share.told is not None:
         clock.tell(share.told)
     facts, passed = clock.advance()
-    facts.silent = True
+    facts = replace(facts, silent=True)
     pieces = sorted(share.pieces, key=lambda piece: piece.order)
     if not (pieces or passed):
         return

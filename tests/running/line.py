@@ -92,7 +92,7 @@ class Shards:
         for sequence, rollup in zip(self.sequences, self.rollups, strict=True):
             sequence.snapshot()
             rollup.snapshot()
-        self.keeper._pool.submit(int).result()
+        self.keeper.settle()
 
 
 @dataclass

@@ -53,11 +53,6 @@ def rows(checkpoints: Checkpoints, chain: list[Link]) -> list[list[int]]:
     return [[] if each is None else [n for piece in each.pieces for n in piece.batch.column("n").to_pylist()] for each in found]
 
 
-def written(keeper: FileKeeper) -> None:
-    """Wait for the thread that writes."""
-    keeper._pool.submit(int).result()
-
-
 def make_keeper(checkpoints: Checkpoints, compaction: Compaction | None = None) -> FileKeeper:
     """A keeper of shard 0."""
     return FileKeeper(checkpoints, [], [], [], None, compaction=compaction)
@@ -107,7 +102,7 @@ def test_what_could_not_be_noted_is_in_the_next_one_once(tmp_path: Path, monkeyp
     for number in (1, 2, 3, 4):
         keeper.applied(share(number))
         sealed(keeper, number)
-        written(keeper)
+        keeper.settle()
         said.append(keeper.trouble)
     keeper.close()
     assert said == ["[Errno 28] No space left on device", "what nobody thought of", None, None]
@@ -146,15 +141,14 @@ def test_what_is_made_waits_for_the_next_checkpoint_and_stays_until_it_counts(tm
     def checkpoint(number: int, *numbers: int) -> Complete:
         keeper.applied(share(*numbers))
         sealed(keeper, number)
-        written(keeper)
+        keeper.settle()
         complete = Complete(number, {}, [], {0: list(keeper.shards[0].links)})
         checkpoints.tidy(complete)
         return complete
 
     def made() -> None:
         maker.goes_on.release()
-        while compaction._is_busy:
-            time.sleep(0.005)
+        compaction.settle()
 
     checkpoint(1, *range(SHORTEST_ROWS))
     checkpoint(2, 1, 2, 3)
