@@ -2,12 +2,14 @@
 
 LMDB must not be opened twice by one process, and its map may only grow while the process has no transaction: so all transactions of a
 process take turns. It promises that a change runs again when the map was too small for it, and that a map which another process enlarged is
-followed. What stands in it is left to `sinks.lmdb`.
+followed. Writes go to the map itself, which saves a copy of every page; the disk's room for all of it is taken beforehand, so that a full
+disk is an error and not the end of the process. What stands in it is left to `sinks.lmdb`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -19,11 +21,11 @@ import lmdb
 from headrace.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 T = TypeVar("T")
-MAP_BYTES = 1 << 28
+MAP_BYTES = 1 << 18
 READERS = 510
 FULL_BYTES = 1 << 16
 
@@ -36,9 +38,11 @@ class Environment:
 
     def __init__(self, folder: Path, *, read_only: bool) -> None:
         self.folder = folder
+        self._file = folder / "data.mdb"
         self.read_only = read_only
         self._users = 0
         self._turn = threading.Lock()
+        self._mapped = threading.Lock()
         self._unsafe = False
         self._lmdb = self._opened()
 
@@ -61,12 +65,12 @@ class Environment:
             self._users -= 1
             if not self._users:
                 del self._open[self.folder]
-                with self._turn:
+                with self._turn, self._mapped:
                     self._lmdb.close()
 
     def allow_writing(self) -> None:
         """Opens it again, to write."""
-        with self._turn:
+        with self._turn, self._mapped:
             self._lmdb.close()
             self.read_only = False
             self._lmdb = self._opened()
@@ -76,11 +80,12 @@ class Environment:
         with self._turn:
             while True:
                 try:
-                    self._unsafe = True
                     with self._begin(write=True) as transaction:
-                        return work(transaction)
+                        done = work(transaction)
+                    self._unsafe = True
+                    return done
                 except lmdb.MapFullError:
-                    self._lmdb.set_mapsize(2 * self._lmdb.info()["map_size"])
+                    self._enlarge(2 * self._lmdb.info()["map_size"])
                 except lmdb.Error as error:
                     raise self._failed(error) from error
 
@@ -94,25 +99,26 @@ class Environment:
                 raise self._failed(error) from error
 
     def sync(self) -> None:
-        """Brings everything to the disk; a second call without a change in between does nothing."""
-        with self._turn:
+        """Brings everything to the disk, while others may write; a second call without a change in between does nothing."""
+        with self._mapped:
             if not self._unsafe:
                 return
+            self._unsafe = False
             try:
                 self._lmdb.sync(True)
-                self._unsafe = False
             except lmdb.Error as error:
+                self._unsafe = True
                 raise self._failed(error) from error
 
     def _begin(self, *, write: bool) -> Any:
         try:
             return self._lmdb.begin(write=write)
         except lmdb.MapResizedError:
-            self._lmdb.set_mapsize(0)   # another process made it larger: take its size
+            self._enlarge(0)   # another process made it larger: take its size
             return self._lmdb.begin(write=write)
 
     def _opened(self) -> Any:
-        if self.read_only and not (self.folder / "data.mdb").exists():
+        if self.read_only and not self._file.exists():
             text = f"there is no online store at {self.folder}: headrace replay --online or headrace run fills it"
             raise StorageError(text, folder=str(self.folder))
         try:
@@ -121,14 +127,43 @@ class Environment:
                 # LMDB maps its lock without asking for room, and dies where there is none
                 with tempfile.TemporaryFile(dir=self.folder) as room:
                     os.posix_fallocate(room.fileno(), 0, FULL_BYTES)
-            # no sync a transaction: the flow flushes at the end of an epoch, and a replay fills the store again
-            opened = lmdb.open(
-                str(self.folder), map_size=MAP_BYTES, readonly=self.read_only, sync=False, metasync=False, max_readers=READERS
-            )
+            with self._alone():
+                size = max(MAP_BYTES, self._file.stat().st_size if self._file.exists() else 0)
+                # no sync a transaction: the flow flushes at the end of an epoch, and a replay fills the store again
+                opened = lmdb.open(
+                    str(self.folder), map_size=size, readonly=self.read_only, sync=False, metasync=False, writemap=True, max_readers=READERS
+                )
+                self._take_room(size)
             opened.reader_check()   # places of readers that died
         except (OSError, lmdb.Error) as error:
             raise self._failed(error) from error
         return opened
+
+    def _enlarge(self, size: int) -> None:
+        """Map at least so many bytes, and never less than another process has."""
+        try:
+            with self._mapped, self._alone():
+                size = max(size, self._file.stat().st_size)
+                self._take_room(size)
+                self._lmdb.set_mapsize(size)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _take_room(self, size: int) -> None:
+        """Have the disk's room for a map of `size` bytes: a write to a page that has none would end the process."""
+        if not self.read_only:
+            with self._file.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time opens or enlarges: a map is cut to its size when it is opened, and another may write behind that."""
+        if self.read_only:
+            yield
+            return
+        with (self.folder / "size.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _failed(self, error: Exception) -> StorageError:
         text = f"the online store at {self.folder} failed: {error}"

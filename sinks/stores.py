@@ -6,6 +6,7 @@ be repeated, since a store keeps the newer step. Of several steps of an entity i
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -68,9 +69,6 @@ class StoreStep(StatefulBatchLogic[Rows | End, Any, None]):
         return [], False
 
     def snapshot(self) -> None:
-        """Where a checkpoint waits, return when the stores would survive a crash."""
+        """Where a checkpoint waits, have it told when the stores would survive a crash."""
         if self.keeper is not None and self.keeper.awaits(self.shard, NAME):
-            self.writer.wait()
-            for store in self.writer.stores:
-                store.flush()
-            self.keeper.flushed(self.shard, NAME)
+            self.writer.flush_then(partial(self.keeper.flushed, self.shard, NAME))

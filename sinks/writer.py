@@ -1,7 +1,8 @@
 """Writes the steps of all shards of a process to the online stores, so that a transaction holds those of many shards: in a thread, or in
 that of whoever calls `write_now` again and again.
 
-Promises that `wait` returns when everything given before is written; that of several steps of one entity which wait, the newest is written;
+Promises that `wait` returns when everything given before is written; that what `flush_then` calls is called when it would survive a crash,
+while the caller goes on; that of several steps of one entity which wait, the newest is written;
 that what waits is bounded, `put` blocks then; and that a failure of a store is raised by whoever calls next. While a live flow is behind
 the end of its log, steps wait longer: few of them are the newest of their entity for long.
 """
@@ -18,7 +19,7 @@ import pyarrow as pa
 from headrace.arrow import array
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sinks.online import OnlineStore, StepTable
     from sinks.stores import Watcher
@@ -41,6 +42,7 @@ class StoreWriter:
         self._waiting: dict[int, tuple[StepTable, list[pa.RecordBatch]]] = {}
         self._rows = 0
         self._busy = False
+        self._flushed: list[Callable[[], None]] = []
         self._called_s = 0.0
         self._wanted = False
         self._ended = False
@@ -51,9 +53,7 @@ class StoreWriter:
     def put(self, table: StepTable, batch: pa.RecordBatch) -> None:
         """Take steps; within a shard the later ones are the newer."""
         with self._changed:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="headrace-stores", daemon=True)
-                self._thread.start()
+            self._begin()
             self._changed.wait_for(lambda: self._rows < MOST_ROWS or self._failure is not None)
             self._raise()
             self._waiting.setdefault(id(table), (table, []))[1].append(batch)
@@ -72,13 +72,20 @@ class StoreWriter:
         with self._changed:
             self._raise()
 
+    def flush_then(self, call: Callable[[], None]) -> None:
+        """Have `call` called, by the thread, when the stores keep everything that was given before."""
+        with self._changed:
+            self._begin()
+            self._raise()
+            self._flushed.append(call)
+            self._changed.notify_all()
+
     def wait(self) -> None:
-        """Return when everything is written."""
-        self.write_now()
+        """Return when everything is written, and flushed where that was asked for."""
         with self._changed:
             self._wanted = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._failure is not None or not (self._waiting or self._busy))
+            self._changed.wait_for(lambda: self._failure is not None or not (self._waiting or self._busy or self._flushed))
             self._wanted = False
             self._raise()
 
@@ -91,6 +98,11 @@ class StoreWriter:
             self._thread.join()
         self._raise()
 
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="headrace-stores", daemon=True)
+            self._thread.start()
+
     def _raise(self) -> None:
         if self._failure is not None:
             raise self._failure
@@ -98,31 +110,32 @@ class StoreWriter:
     def _is_called(self) -> bool:
         return time.monotonic() < self._called_s + CALLED_S
 
+    @property
+    def _hurry(self) -> bool:
+        return self._wanted or self._ended or bool(self._flushed)
+
     def _is_due(self) -> bool:
-        if self._is_called() and not (self._wanted or self._ended):
-            return False
-        hurry = self._wanted or self._ended or self.watcher is None or self.watcher.caught_up
-        return bool(self._waiting) and (hurry or self._rows >= BEHIND_ROWS)
+        if self._hurry:
+            return bool(self._waiting or self._flushed)
+        caught_up = self.watcher is None or self.watcher.caught_up
+        return bool(self._waiting) and not self._is_called() and (caught_up or self._rows >= BEHIND_ROWS)
 
     def _run(self) -> None:
-        while True:
+        while self._failure is None:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_due() or self._ended, BEHIND_S)
-                if self._is_called() and not (self._wanted or self._ended):
+                if self._is_called() and not self._hurry:
                     continue
-                if self._waiting and self.watcher is not None and not (self._wanted or self._ended):
+                if self._waiting and self.watcher is not None and not self._hurry:
                     # the other shards of the same batch are about to come
-                    self._changed.wait_for(lambda: self._wanted or self._ended, GATHER_S)
-                if self._busy:
-                    self._changed.wait_for(lambda: not self._busy)
-                if not self._waiting:
-                    if self._ended:
-                        return
-                    continue
-                waiting = self._taken()
+                    self._changed.wait_for(lambda: self._hurry, GATHER_S)
+                self._changed.wait_for(lambda: not self._busy)
+                if self._ended and not (self._waiting or self._flushed):
+                    return
+                waiting, flushed = self._taken(), list(self._flushed)
             self._write_all(waiting)
-            if self._failure is not None:
-                return
+            if flushed and self._failure is None:
+                self._flush(flushed)
 
     def _taken(self) -> list[tuple[StepTable, list[pa.RecordBatch]]]:
         """What waits, for whoever writes it now."""
@@ -130,6 +143,20 @@ class StoreWriter:
         self._busy = True
         self._changed.notify_all()
         return waiting
+
+    def _flush(self, calls: Sequence[Callable[[], None]]) -> None:
+        """While others may write."""
+        try:
+            for store in self.stores:
+                store.flush()
+            for call in calls:
+                call()
+        # whatever a store raises, the flow has to hear of it and end
+        except Exception as error:  # noqa: BLE001
+            self._failure = error
+        with self._changed:
+            self._flushed = self._flushed[len(calls) :]
+            self._changed.notify_all()
 
     def _write_all(self, waiting: list[tuple[StepTable, list[pa.RecordBatch]]]) -> None:
         try:

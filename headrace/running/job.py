@@ -6,6 +6,7 @@ them. `RunWorker.execute` returns when the run was stopped and its last checkpoi
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -198,11 +199,15 @@ class RunWorker:
         from bytewax._bytewax import cluster_main, run_main
 
         interval = timedelta(seconds=self.job.options.epoch_s)
+        # what is there now is there to stay: a collection that looks through all of it holds every thread for a tenth of a second
+        gc.collect()
+        gc.freeze()
         try:
             if addresses is None:
                 run_main(self.flow(), epoch_interval=interval)
             else:
                 cluster_main(self.flow(), addresses, self.process, epoch_interval=interval, worker_count_per_proc=1)
+            self.writer.wait()
             self.keeper.close()
             if not self.desk.close():
                 reason = self.watch.trouble or self.keeper.trouble or "no reason is known"
