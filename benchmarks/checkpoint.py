@@ -220,12 +220,13 @@ def _measured(scratch: str, work: Work, every: int, rows: int, checkpoints: int)
     again.close()
     if entities != sum(rollup.keys[0].state.entities for rollup in flow.rollups if rollup.keys is not None):
         raise RuntimeError("a start has other entities than there were")
-    middle, longest = statistics.median(kept.pauses_s), max(kept.pauses_s)
+    made_each = compaction.seconds / max(1, compaction.states + compaction.joined)
     return {
-        "state, bytes": size, "pause, median": middle, "pause, longest": longest, "none, median": statistics.median(none.pauses_s),
-        "none, longest": max(none.pauses_s), "end, longest": max(kept.ends_s), "bytes a row": written / (kept.rows + none.rows),
-        "made": compaction.states, "made, seconds": compaction.seconds / max(1, compaction.states + compaction.joined),
-        "made, bytes a row": (compaction.written_bytes - made) / (kept.rows + none.rows), "start": start, "start, rows": sum(link.rows for chain in complete.shards.values() for link in chain),
+        "state, bytes": size, "pause, median": statistics.median(kept.pauses_s), "pause, longest": max(kept.pauses_s),
+        "none, median": statistics.median(none.pauses_s), "none, longest": max(none.pauses_s), "end, longest": max(kept.ends_s),
+        "bytes a row": written / (kept.rows + none.rows), "made, bytes a row": (compaction.written_bytes - made) / (kept.rows + none.rows),
+        "made": compaction.states, "made, seconds": made_each, "start": start,
+        "start, rows": sum(link.rows for chain in complete.shards.values() for link in chain),
     }  # fmt: skip
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from operators.messages import Facts, Piece, Slice
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+SWEPT_A_ROW = 4
+"""So many entities are looked at for each row that comes whether they can go: a small batch is not held up by a large state."""
 
 
 class KeyRollup:
@@ -69,7 +71,7 @@ class KeyRollup:
             self.coincide += len(np.unique(np.concatenate(at_events))) if at_events else 0
         if self.layout.keeps_us >= 0 and facts.keep_clock != t.MIN64:
             passed = np.array([facts.keep_clock // g.refresh_us * g.refresh_us for g in self.layout.groups], np.int64)
-            self.state.sweep(passed, 0.25)
+            self.state.sweep(passed, min(0.25, SWEPT_A_ROW * (merged.n + 256) / max(1, self.state.count)))
 
     def take_counts(self) -> dict[str, int]:
         """What was counted since the last call: rows whose windows are no longer kept, values outside their type, probes at an event."""

@@ -111,6 +111,16 @@ class Metrics:
 
     def _checkpoints(self) -> Iterable[Any]:
         yield _counter("headrace_checkpoint_bytes", "Bytes written into checkpoints.", [], {(): self.worker.keeper.written_bytes})
+        keeper = self.worker.keeper
+        yield _gauge("headrace_checkpoint_journal_rows", "Rows that a start would apply behind the whole states.", keeper.journal_rows)
+        compaction = keeper.compaction
+        if compaction is not None:
+            for what, told, value in (
+                ("states", "Whole states of a shard that were made beside the flow.", compaction.states),
+                ("states_seconds", "What making them took, and joining rows.", compaction.seconds),
+                ("states_bytes", "Bytes written for it.", compaction.written_bytes),
+            ):
+                yield _counter(f"headrace_checkpoint_{what}", told, [], {(): value})
         found = self.worker.watch.checkpoint
         if found is not None:
             yield _gauge("headrace_checkpoint_number", "The newest checkpoint that counts.", found["number"])

@@ -23,6 +23,7 @@ from sources.reader import Ready
 if TYPE_CHECKING:
     from pathlib import Path
 
+COMPACTION = SimpleNamespace(states=2, seconds=1.5, written_bytes=77)
 COUNTS = {
     "messages clicks": 12, "rows clicks": 7, "undecodable clicks": 2, "too late clicks": 1, "too far ahead clicks": 1, "duplicate clicks": 1,
     "failed activity.rate": 3, "null activity.rate": 4, "null key buyer_id clicks": 1, "overflow": 5,
@@ -47,7 +48,7 @@ class FakeWorker:
 
     def __init__(self) -> None:
         self.watch, self.readers = Watch(), [FakeReader()]
-        self.keeper, self.producer = SimpleNamespace(written_bytes=1234, trouble=None), None
+        self.keeper, self.producer = SimpleNamespace(written_bytes=1234, trouble=None, journal_rows=99, compaction=COMPACTION), None
         self.watch.gave(Ready(rows=7, counts=dict(COUNTS), caught_up=True))
         self.watch.sized(3, 20, 4000)
         self.watch.checkpoint = {"number": 4, "seconds": 0.25, "at": time.time() - 5}
@@ -98,6 +99,8 @@ def test_metrics_are_what_the_watch_has() -> None:
     assert found['headrace_event_to_online_seconds_bucket{le="0.25"}'] == 1
     assert found['headrace_event_to_online_seconds_bucket{le="+Inf"}'] == 2
     assert found["headrace_checkpoint_bytes_total"] == 1234
+    assert found["headrace_checkpoint_journal_rows"] == 99
+    assert [found[f"headrace_checkpoint_states{what}_total"] for what in ("", "_seconds", "_bytes")] == [2, 1.5, 77]
     assert found["headrace_checkpoint_duration_seconds"] == 0.25
     assert 5 <= found["headrace_checkpoint_age_seconds"] < 30
     assert (found["headrace_state_entities"], found["headrace_state_bytes"]) == (20, 4000)
