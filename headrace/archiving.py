@@ -21,7 +21,7 @@ from headrace.archive.closing import Closing
 from headrace.archive.drafts import Drafts
 from headrace.archive.letters import LetterBox
 from headrace.archive.retention import remove_before
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -146,6 +146,7 @@ class ArchiveRun:
         self.closing = Closing(self.log)
         self.appenders: dict[int, Appender] = {}
         self.messages = self.rows = self.dead = self.tombstones = self.removed = 0
+        self.trouble: str | None = None
         self._starts_at = starts
         self._began_s = time.monotonic()
         self._tidied_s = self._retained_s = float("-inf")
@@ -223,9 +224,17 @@ class ArchiveRun:
             self._tidy(now_s)
 
     def _tidy(self, now_s: float) -> None:
+        """Close days and remove what is too old, or say why not: the next time will do."""
+        try:
+            self._close_days(now_s)
+            self.trouble = None
+        except StorageError as error:
+            self.trouble = str(error)
+
+    def _close_days(self, now_s: float) -> None:
         if self.retain is not None and now_s - self._retained_s > RETAIN_S:
-            self._retained_s = now_s
             self.removed += len(remove_before(self.log, int((time.time() - self.retain.total_seconds()) * 1e6)))
+            self._retained_s = now_s
         open_ = {partition: each.pending for partition, each in self.appenders.items()}
         reached: dict[int, int | None] = {}
         for partition in self.reader.next:
@@ -245,7 +254,7 @@ class ArchiveRun:
         """How far it is."""
         files = sum(each.files for each in list(self.appenders.values()))
         seconds = time.monotonic() - self._began_s
-        return Status(self.messages, self.rows, self.dead, files, self.reader.lag, seconds, self.reader.trouble)
+        return Status(self.messages, self.rows, self.dead, files, self.reader.lag, seconds, self.reader.trouble or self.trouble)
 
     def execute(self) -> Archived:
         """Run the flow to its end."""

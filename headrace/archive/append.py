@@ -102,19 +102,20 @@ class Appender:
         pending = self.pending
         if pending is None:
             return None
-        self.box.flush()
+        self._patiently(self.box.flush)
         path = pending.finish()
         name = f"{pending.folder}/{file_name(self.partition, pending.first_offset)}"
         day = name.partition("/")[0]
         self._patiently(lambda: self.log.days.open(day))
         self.touched.add(day)
-        if not self._patiently(lambda: self.log.folder.publish(path, name, keep=True)) and not self._is_ours(name, pending):
+        published = self._patiently(lambda: self.log.folder.publish(path, name, keep=True))
+        if not published and not self._patiently(lambda: self._is_ours(name, pending)):
             text = f"{self.log.folder.path(name)} exists already: another 'headrace archive {self.log.name}' writes to this archive"
             raise StorageError(f"{text}; stop one of them", path=self.log.folder.path(name))
         # another writer may have closed the day without having seen this file
         manifest = self._patiently(lambda: self.log.days.manifest(day))
         if manifest is not None and name not in {file.name for file in manifest}:
-            self.log.days.open(day)
+            self._patiently(lambda: self.log.days.open(day))
         self.files += 1
         self.rows += pending.rows
         self.abandon()
@@ -185,7 +186,10 @@ class Pending:
 
     def finish(self) -> Path:
         """Write what is left and end the file; its path."""
-        file = self._opened()
+        try:
+            file = self._opened()
+        except OSError as error:
+            raise self._failed(error) from error
         if self._waiting_rows:
             self._write(self._waiting_rows)
         facts = {

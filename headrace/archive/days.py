@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from headrace.archive.files import LogFile
 from headrace.archive.layout import day_end_us, place_of
+from headrace.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,10 +81,14 @@ class Days:
         text = json.dumps({"format": FORMAT, "files": [file.entry(day) for file in files]}, separators=(",", ":"))
         folder = self.folder.child(day)
         draft = self.folder.draft(".json")
-        with draft.open("w") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
+        try:
+            with draft.open("w") as opened:
+                opened.write(text)
+                opened.flush()
+                os.fsync(opened.fileno())
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise StorageError(f"cannot write {folder.path(MANIFEST)}: {error.strerror}", path=folder.path(MANIFEST)) from error
         folder.replace(draft, MANIFEST)
         if {file.name for file in files} == set(self._listed(day)):
             return True

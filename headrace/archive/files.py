@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
+from headrace.archive.folder import failures
 from headrace.archive.formats import pq
 from headrace.archive.layout import ARRIVAL, OFFSET, VERSION, day_end_us
 from headrace.errors import StorageError
@@ -124,7 +123,7 @@ class LogFile:
             with folder.open(name) as opened:
                 metadata: Any = pq.read_metadata(opened)
                 size_bytes = opened.size()
-        except (OSError, pa.ArrowInvalid) as error:
+        except failures() as error:
             raise StorageError(f"{path} is not a readable Parquet file: {error}", path=path) from error
         facts = {
             key.decode().removeprefix("headrace."): value.decode()

@@ -8,6 +8,7 @@ It promises that a file appears whole or not at all, and that of two writers of 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import uuid
 from pathlib import Path
@@ -67,6 +68,8 @@ class Folder:
                 found = [name.removeprefix(f"{root}/") for name in fs.find(root)]
             except FileNotFoundError:
                 found = []
+            except failures() as error:
+                raise StorageError(f"cannot list {self.uri}: {error}", path=self.uri) from error
         return sorted(name for name in found if not any(part.startswith(".") for part in name.split("/")))
 
     def content(self, name: str) -> bytes | None:
@@ -78,12 +81,12 @@ class Folder:
             read: bytes = fs.cat_file(f"{root}/{name}")
         except FileNotFoundError:
             return None
-        except OSError as error:
+        except failures() as error:
             raise StorageError(f"cannot read {self.path(name)}: {error}", path=self.path(name)) from error
         return read
 
     def open(self, name: str) -> pa.NativeFile:
-        """The file for reading at random places; several may be open at once, from several threads."""
+        """The file for reading at random places; several may be open at once, in several threads. It and its reads raise `failures()`."""
         if self.local:
             return pa.memory_map(self.path(name))
         import pyarrow.fs
@@ -113,7 +116,7 @@ class Folder:
             else:
                 fs, root = self._fs()
                 fs.put_file(str(written), f"{root}/{name}")
-        except OSError as error:
+        except failures() as error:
             raise StorageError(f"cannot write {self.path(name)}: {error}", path=self.path(name)) from error
         finally:
             written.unlink(missing_ok=True)
@@ -134,7 +137,7 @@ class Folder:
                 fs.put_file(str(written), f"{root}/{name}", mode="create")
         except FileExistsError:
             return False
-        except OSError as error:
+        except failures() as error:
             if not self.local and _is_conflict(error):
                 return False
             raise StorageError(f"cannot write {self.path(name)}: {error}", path=self.path(name)) from error
@@ -153,7 +156,7 @@ class Folder:
                 fs.rm_file(f"{root}/{name}")
         except FileNotFoundError:
             return
-        except OSError as error:
+        except failures() as error:
             raise StorageError(f"cannot remove {self.path(name)}: {error}", path=self.path(name)) from error
 
     def _entries(self, kind: str) -> list[str]:
@@ -168,6 +171,8 @@ class Folder:
                 found = fs.ls(root, detail=True)
             except FileNotFoundError:
                 found = []
+            except failures() as error:
+                raise StorageError(f"cannot list {self.uri}: {error}", path=self.uri) from error
             # S3 lists a folder's own marker among its files
             names = [entry["name"].rstrip("/").rsplit("/", 1)[1] for entry in found if entry["type"] == kind and entry["name"] != root]
         return sorted(name for name in names if name and not name.startswith("."))
@@ -178,7 +183,8 @@ class Folder:
             try:
                 import fsspec
 
-                fs, root = fsspec.core.url_to_fs(self.uri, **self.options)
+                # others write there too: a listing that is remembered hides what they wrote since
+                fs, root = fsspec.core.url_to_fs(self.uri, **{"use_listings_cache": False, **self.options})
             except (ImportError, ValueError) as error:
                 text = f"cannot reach {self.uri}: {error}; pip install headrace[s3] for s3://"
                 raise UserError(text, uri=self.uri) from error
@@ -187,7 +193,17 @@ class Folder:
         return found
 
 
-def _is_conflict(error: OSError) -> bool:
+def failures() -> tuple[type[Exception], ...]:
+    """What reading and writing may raise: an S3 that does not answer is to its client no `OSError`."""
+    if "botocore" not in sys.modules:
+        return OSError, pa.ArrowInvalid
+    import aiohttp
+    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+
+    return OSError, pa.ArrowInvalid, aiohttp.ClientError, BotoCoreError
+
+
+def _is_conflict(error: Exception) -> bool:
     """Whether S3 refused to replace an object; botocore's answer stands behind fsspec's error."""
     cause = error.__cause__ or error
     answer = getattr(cause, "response", {})

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from headrace.archive.days import Days
 from headrace.archive.files import LogFile, RowGroup
-from headrace.archive.folder import Folder
+from headrace.archive.folder import Folder, failures
 from headrace.archive.formats import pq
 from headrace.archive.layout import ARRIVAL, OFFSET, PARTITION, ROWS_PER_GROUP, Layout
 from headrace.arrow import Column, array, combined, nulls, pc
@@ -117,7 +117,7 @@ class FileLog:
             with self.folder.open(file.name) as opened:
                 parquet = pq.ParquetFile(opened, metadata=metadata)
                 table = parquet.read_row_group(group.index, columns=sorted(needed), use_threads=False)
-        except (OSError, pa.ArrowInvalid) as error:
+        except failures() as error:
             raise StorageError(f"cannot read {self.folder.path(file.name)}: {error}", path=self.folder.path(file.name)) from error
         arrays = [self._column(name, file, group, table, stored, derived) for name in wanted]
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([self.schema.field(name) for name in wanted]))

@@ -22,15 +22,16 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from headrace.archive import Folder
+from headrace.archive.folder import failures
 from headrace.errors import StorageError
 from headrace.running.packing import Packed, packed, unpacked
 from sources.partition import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
 
 FORMAT = 3
 META = "format.json"
@@ -221,7 +222,7 @@ class Checkpoints:
             with self.folder.open(name) as file:
                 file.seek(offset)
                 return file.read_buffer(size)
-        except (OSError, pa.ArrowInvalid) as error:
+        except failures() as error:
             raise StorageError(f"cannot read {self.folder.path(name)}: {error}", path=self.folder.path(name)) from error
 
     def clear(self) -> None:

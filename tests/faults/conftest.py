@@ -1,7 +1,8 @@
-"""What a test may break: a broker of its own, a small disk."""
+"""What a test may break: a broker of its own, a small disk, the way to S3."""
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -9,7 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.disk import Disk, mounted
+from tests.faults.live import SEED
+from tests.faults.objects import BadObjects
 from tests.kafka.broker import Broker
+from tests.storage.conftest import bucket, s3_server
+
+__all__ = ["bucket", "s3_server"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,3 +38,12 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         except (PermissionError, FileNotFoundError) as error:
             (pytest.fail if os.environ.get("CI") else pytest.skip)(str(error))
         yield found
+
+
+@pytest.fixture
+def bad(s3_server: str) -> Iterator[BadObjects]:
+    """A way to S3 that can be made bad."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)   # a line for every request
+    found = BadObjects(s3_server.removeprefix("http://"), SEED)
+    yield found
+    found.close()

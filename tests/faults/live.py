@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -94,9 +95,9 @@ def events_in(folder: Path) -> int:
     return sum(row["ever"] for row in steps(folder).values())
 
 
-def caught_up(folder: Path, log: Log, *alive: subprocess.Popen[str]) -> None:
+def caught_up(folder: Path, log: Log, *alive: subprocess.Popen[str], unique: bool = False) -> None:
     """Wait until every event of the log is in the store; the run is to be alive all the while."""
-    expected, _ = oracle(log, lambda _: 0)
+    expected, _ = oracle(log, lambda _: 0, unique=unique)
     wanted, end = sum(int(row["ever"] or 0) for row in expected.values()), time.monotonic() + 60
     while (found := events_in(folder)) != wanted:
         assert time.monotonic() < end, f"{found} of {wanted} events are in the store\n{said(folder)}"
@@ -104,14 +105,15 @@ def caught_up(folder: Path, log: Log, *alive: subprocess.Popen[str]) -> None:
         time.sleep(0.2)
 
 
-def judge(folder: Path, topic: str, log: Log) -> None:
+def judge(folder: Path, topic: str, log: Log, *, unique: bool = False) -> None:
     """The store says what the log says, and every dead letter is there with its bytes."""
     found = steps(folder)
-    expected, dead = oracle(log, lambda user: found[user][TIME] if user in found else 0)
+    expected, dead = oracle(log, lambda user: found[user][TIME] if user in found else 0, unique=unique)
     assert set(found) == set(expected), said(folder)
     assert {user: {name: row[name] for name in expected[user]} for user, row in found.items()} == expected, said(folder)
     letters = LetterBox(log_of(Repository(folder), topic).folder).letters()
-    assert {(letter.partition, letter.offset) for letter in letters} == dead
+    places = {(letter.partition, letter.offset) for letter in letters}
+    assert (sorted(dead - places), sorted(places - dead)) == ([], []), said(folder)
     assert {letter.value for letter in letters} == {v for p, rows in log.items() for o, _, v in rows if (p, o) in dead}
 
 
@@ -136,6 +138,16 @@ def until(condition: Callable[[], object], folder: Path, *alive: subprocess.Pope
         assert time.monotonic() < end, f"not within {within_s:g} s\n{said(folder)}"
         assert all(process.poll() is None for process in alive), said(folder)
         time.sleep(0.1)
+
+
+def in_trouble(port: int) -> float:
+    """What the metrics at a port say of trouble; a run that does not answer yet has none."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+    except ConnectionRefusedError:
+        return 0.0
+    return float(next(line.split()[1] for line in lines if line.startswith("headrace_in_trouble ")))
 
 
 def newest_checkpoint(folder: Path) -> int:

@@ -28,7 +28,7 @@ import headrace as hr
 user = hr.Key("user_id", hr.Dimension("user"), "int64")
 events = hr.Source(
     "{topic}", schema={{"id": "int64", "user_id": "int64", "amount": "int64", "ts": "timestamp[us]"}}, time="ts",
-    lateness="10m", max_ahead="1h",
+    lateness="10m", max_ahead="1h"{source},
 )
 activity = hr.FeatureGroup("activity", key=user, features={{
     "n": events.count().over(["10m", "1h"]), "total": events["amount"].sum().over(["10m", "1h"]), "top": events["amount"].max().over("1h"),
@@ -47,11 +47,13 @@ stores = ["local"]
 """
 
 
-def make_repository(folder: Path, broker: Broker, topic: str, project: str = "faults", more: str = "") -> Path:
-    """The repository in `folder`; `more` stands behind its settings."""
+def make_repository(
+    folder: Path, broker: Broker, topic: str, project: str = "faults", more: str = "", *, source: str = "", brokers: str | None = None
+) -> Path:
+    """The repository in `folder`; `more` stands behind its settings, `source` behind the source's; `brokers` names others to be read."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "definitions.py").write_text(DEFINITIONS.format(topic=topic))
-    (folder / "headrace.toml").write_text(SETTINGS.format(brokers=broker.bootstrap, project=project) + more)
+    (folder / "definitions.py").write_text(DEFINITIONS.format(topic=topic, source=source))
+    (folder / "headrace.toml").write_text(SETTINGS.format(brokers=brokers or broker.bootstrap, project=project) + more)
     return folder
 
 
@@ -109,10 +111,36 @@ def read_topic(broker: Broker, topic: str) -> dict[int, list[tuple[int, int, byt
     return found
 
 
-def oracle(log: dict[int, list[tuple[int, int, bytes]]], now: Any) -> tuple[dict[int, dict[str, int | None]], set[tuple[int, int]]]:
-    """Values by user at the instants `now(user)`, and the places of the dead letters; `log` has (offset, timestamp, value) by partition."""
+def sloppy(seed: int, sent: Sequence[Message]) -> list[Message]:
+    """What a producer without idempotence makes of them: requests that are tried again arrive twice, or behind a later one, or both."""
+    rng = random.Random(seed)
+    found: list[Message] = []
+    late: list[tuple[int, list[Message]]] = []
+    at = 0
+    while at < len(sent):
+        block = list(sent[at : at + rng.randint(1, 20)])
+        at += len(block)
+        what = rng.random()
+        if what < 0.8:
+            found += block
+        if what > 0.6:
+            late.append((at + rng.randint(1, 60), block))
+        for due, again in [each for each in late if each[0] <= at or at >= len(sent)]:
+            late.remove((due, again))
+            found += again
+    return found
+
+
+def oracle(
+    log: dict[int, list[tuple[int, int, bytes]]], now: Any, *, unique: bool = False
+) -> tuple[dict[int, dict[str, int | None]], set[tuple[int, int]]]:
+    """Values by user at the instants `now(user)`, and the places of the dead letters; `log` has (offset, timestamp, value) by partition.
+
+    Where the source is `unique`, an event whose id came before within the lateness counts for nothing.
+    """
     events: dict[int, list[tuple[int, int, int, int, int]]] = {}
     dead: set[tuple[int, int]] = set()
+    known: dict[int, list[int]] = {}
     for partition, rows in log.items():
         newest = arrival = -(2**63)
         for offset, stamp, value in rows:
@@ -122,6 +150,10 @@ def oracle(log: dict[int, list[tuple[int, int, bytes]]], now: Any) -> tuple[dict
                 dead.add((partition, offset))
                 continue
             newest = max(newest, event["ts"])
+            if unique:
+                if any(abs(event["ts"] - before) <= 600 * SECOND for before in known.get(event["id"], [])):
+                    continue
+                known.setdefault(event["id"], []).append(event["ts"])
             events.setdefault(event["user_id"], []).append((event["ts"], arrival, partition, offset, event["amount"]))
     found: dict[int, dict[str, int | None]] = {}
     for user, mine in events.items():

@@ -7,11 +7,24 @@ import random
 import subprocess
 import sys
 import time
-import urllib.request
 from typing import TYPE_CHECKING
 
 from replay.cluster import free_port
-from tests.faults.live import POINTS, RUN, SEED, caught_up, judge, judge_archive, newest_checkpoint, running, said, start, stop, until
+from tests.faults.live import (
+    POINTS,
+    RUN,
+    SEED,
+    caught_up,
+    in_trouble,
+    judge,
+    judge_archive,
+    newest_checkpoint,
+    running,
+    said,
+    start,
+    stop,
+    until,
+)
 from tests.faults.shop import make_repository, messages, produce, read_topic
 
 if TYPE_CHECKING:
@@ -40,13 +53,6 @@ def troubles(folder: Path) -> list[str | None]:
     """What the run has said of trouble, line by line."""
     lines = (folder / "run.log").read_text().splitlines()
     return [json.loads(line)["trouble"] for line in lines if line.startswith("{")]
-
-
-def in_trouble(port: int) -> float:
-    """What the run's metrics say of trouble."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        (line,) = [line for line in answer.read().decode().splitlines() if line.startswith("headrace_in_trouble ")]
-    return float(line.split()[1])
 
 
 def counts_again(folder: Path, before: int, process: subprocess.Popen[str]) -> None:

@@ -63,11 +63,14 @@ class Broker:
     `with Broker() as broker:` starts it and ends it; `broker.bootstrap` is its address.
     """
 
-    def __init__(self, folder: Path | None = None, heap_mb: int = 512) -> None:
+    def __init__(self, folder: Path | None = None, heap_mb: int = 512, more: str = "", cluster: str | None = None, replicas: int = 1) -> None:
+        """`more` stands behind the settings and may name {port} and {controller}; nodes of one `cluster` share its name, 22 characters of
+        base64; a topic has so many `replicas`.
+        """
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="headrace-kafka-")) if folder is None else folder
-        self.heap_mb = heap_mb
-        self.port, self._controller = _free_ports()
+        self.heap_mb, self.more, self.cluster, self.replicas = heap_mb, more, cluster, replicas
+        self.port, self.controller = _free_ports()
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
@@ -102,7 +105,7 @@ class Broker:
                     raise
                 # a first start may take other ports; later ones are known to clients
                 shutil.rmtree(self.folder / "data")
-                self.port, self._controller = _free_ports()
+                self.port, self.controller = _free_ports()
         return None
 
     def stop(self) -> None:
@@ -133,18 +136,16 @@ class Broker:
         unique = f"{name}-{next(self._names)}-{uuid.uuid4().hex[:6]}"
         settings = {key.replace("_", "."): str(value) for key, value in config.items()}
         client = kafka.AdminClient(self.settings)   # its answers end with it
-        client.create_topics([kafka.NewTopic(unique, partitions, 1, config=settings)], operation_timeout=30)[unique].result(30)
+        client.create_topics([kafka.NewTopic(unique, partitions, self.replicas, config=settings)], operation_timeout=30)[unique].result(30)
         return unique
 
     def _spawn(self, fresh: bool) -> None:
         libraries = f"{jars()}/*"
         data, file = self.folder / "data", self.folder / "server.properties"
         data.mkdir(parents=True, exist_ok=True)
-        file.write_text(SETTINGS.format(port=self.port, controller=self._controller, data=data))
+        file.write_text((SETTINGS + self.more).format(port=self.port, controller=self.controller, data=data))
         if fresh:
-            name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            # a leading dash would be an option
-            name = name.replace("-", "x", 1) if name.startswith("-") else name
+            name = self.cluster or cluster_name()
             format_ = ["java", "-cp", libraries, "kafka.tools.StorageTool", "format", "-t", name, "-c", str(file)]
             done = subprocess.run(format_, check=False, capture_output=True, text=True)
             if done.returncode:
@@ -194,6 +195,13 @@ class Broker:
 
     def _tail(self) -> str:
         return (self.folder / "server.log").read_text(errors="replace")[-3_000:]
+
+
+def cluster_name() -> str:
+    """A name for a new cluster."""
+    name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # a leading dash would be an option
+    return name.replace("-", "x", 1) if name.startswith("-") else name
 
 
 def _free_ports() -> tuple[int, int]:
