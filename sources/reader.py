@@ -182,9 +182,6 @@ class Reader:
 
     def _run(self) -> None:
         try:
-            if self.consumer is None:
-                starts = {(self.topics[source], p): each.place.offset for (source, p), each in self.partitions.items()}
-                self.consumer = self.open_consumer(starts)
             begun, rows = time.monotonic(), 0
             while not self._stop.is_set():
                 now = time.monotonic()
@@ -209,6 +206,9 @@ class Reader:
 
     def _read(self, wait_s: float) -> Ready | None:
         """One batch; waits so long for its first message."""
+        if self.consumer is None:
+            starts = {(self.topics[source], p): each.place.offset for (source, p), each in self.partitions.items()}
+            self.consumer = self.open_consumer(starts)
         ready = self._prepare(self.consumer.take(wait_s))
         if time.monotonic() - self._looked_at > LOOK_S:
             self._look()

@@ -74,8 +74,12 @@ def run_live(
     every: int = 50,
     idle_s: float = 0.15,
     maker: Callable[[Making], Any] = Here,
+    here: bool = False,
 ) -> Ran:
-    """Read the topics up to `upto` (rows by partition) and stop; goes on from the newest checkpoint."""
+    """Read the topics up to `upto` (rows by partition) and stop; goes on from the newest checkpoint.
+
+    `here`: the flow's thread reads all of it, as it does when little comes.
+    """
     plan = build(list(groups))
     layouts = [build_layout(plan, key, t.STEPS) for key in range(len(plan.keys))]
     checkpoints.begin(what_is_kept(groups))
@@ -105,6 +109,8 @@ def run_live(
         if complete is not None:
             for name in [name for each in complete.identities for name in each]:
                 reader.identities.take_up(checkpoints.read_identities(name))
+        if here:
+            reader.start = lambda: None   # type: ignore[method-assign]
         readers.append(reader)
         return reader
 

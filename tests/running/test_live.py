@@ -49,10 +49,11 @@ def same_ends(groups: list[FeatureGroup], live: dict[str, list[dict[str, Any]]],
         assert {k: cells(v, group) for k, v in found.items()} == {k: cells(v, group) for k, v in wanted.items()}
 
 
+@pytest.mark.parametrize("here", [False, True])
 @pytest.mark.parametrize("seed,portion,workers", [(1, 1000, 1), (2, 3, 1), (3, 40, 2), (4, 200, 3)])
-def test_live_comes_to_what_a_replay_says(logs: Any, tmp_path: Path, seed: int, portion: int, workers: int) -> None:
+def test_live_comes_to_what_a_replay_says(logs: Any, tmp_path: Path, seed: int, portion: int, workers: int, here: bool) -> None:
     groups, topics, expected = logs
-    ran = run_live(groups, topics, Checkpoints(str(tmp_path / "state")), seed=seed, portion=portion, workers=workers)
+    ran = run_live(groups, topics, Checkpoints(str(tmp_path / "state")), seed=seed, portion=portion, workers=workers, here=here)
     same_ends(groups, ran.steps, expected)
     if workers == 1:
         # while it is behind the end of the log, even the steps on the way are those of a replay
