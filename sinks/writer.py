@@ -64,6 +64,7 @@ class StoreWriter:
     def write_now(self) -> None:
         """Write what waits, in the caller's thread."""
         with self._changed:
+            self._raise()
             self._called_s = time.monotonic()
             if self._busy or not self._waiting:
                 return
