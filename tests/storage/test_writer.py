@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -124,7 +125,8 @@ def test_a_failure_reaches_whoever_calls_next(where: str, how: str) -> None:
     writer = StoreWriter([Remembering((where, failure))])   # type: ignore[list-item]
     writer.put(SIMPLE, steps(SIMPLE, (1, 0, 0, 0, 7, 0.0)))
     told: list[int] = []
-    writer.flush_then(partial(told.append, 1))
+    with contextlib.suppress(StorageError):   # the thread may have come to it already
+        writer.flush_then(partial(told.append, 1))
     with pytest.raises(StorageError, match="on fire"):
         writer.wait()
     again: dict[str, Any] = {
