@@ -2,7 +2,7 @@
 # make demo-live   the same features on a real Kafka: played, archived, killed, recovered, verified (brings its broker; needs Java and Maven)
 # make test    lint, types and the test suite (sets up all it needs)
 # make lint    ruff and mypy alone
-# make faults  kills and outages on a real Kafka, fifty random points each (half an hour); HEADRACE_FAULT_SEED=N takes others
+# make faults  kills, outages, leader changes, bad networks, full disks, a failing S3, at fifty random points (an hour); HEADRACE_FAULT_SEED=N takes others
 # make bench   the table of ratios against other engines; bench-live: the live flow on a real Kafka
 # make lock    writes requirements/*.txt anew
 

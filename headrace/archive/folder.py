@@ -195,12 +195,9 @@ class Folder:
 
 def failures() -> tuple[type[Exception], ...]:
     """What reading and writing may raise: an S3 that does not answer is to its client no `OSError`."""
-    if "botocore" not in sys.modules:
-        return OSError, pa.ArrowInvalid
-    import aiohttp
-    from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
-
-    return OSError, pa.ArrowInvalid, aiohttp.ClientError, BotoCoreError
+    # what s3fs stands on is there once it is used
+    used = [(sys.modules.get(module), name) for module, name in (("botocore.exceptions", "BotoCoreError"), ("aiohttp", "ClientError"))]
+    return OSError, pa.ArrowInvalid, *(getattr(module, name) for module, name in used if module is not None)
 
 
 def _is_conflict(error: Exception) -> bool:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.kafka.broker import Broker
+    from tests.kafka.messages import Kafka
 
 POINTS = int(os.environ.get("HEADRACE_FAULT_POINTS", "2"))
 SEED = int(os.environ.get("HEADRACE_FAULT_SEED", "11"))
@@ -157,6 +157,6 @@ def newest_checkpoint(folder: Path) -> int:
     return 0 if found is None else found.number
 
 
-def messages_of_steps(broker: Broker, topic: str) -> dict[int, dict[str, Any]]:
+def messages_of_steps(broker: Kafka, topic: str) -> dict[int, dict[str, Any]]:
     """The newest message of every user in the topic of steps."""
     return {value["user_id"]: value for rows in read_topic(broker, topic).values() for value in (json.loads(v) for _, _, v in rows)}

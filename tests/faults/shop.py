@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.kafka.broker import Broker
+    from tests.kafka.messages import Kafka
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -48,7 +48,7 @@ stores = ["local"]
 
 
 def make_repository(
-    folder: Path, broker: Broker, topic: str, project: str = "faults", more: str = "", *, source: str = "", brokers: str | None = None
+    folder: Path, broker: Kafka, topic: str, project: str = "faults", more: str = "", *, source: str = "", brokers: str | None = None
 ) -> Path:
     """The repository in `folder`; `more` stands behind its settings, `source` behind the source's; `brokers` names others to be read."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def messages(seed: int, count: int, partitions: int, start_us: int, users: int =
     return found
 
 
-def produce(broker: Broker, topic: str, sent: Sequence[Message]) -> None:
+def produce(broker: Kafka, topic: str, sent: Sequence[Message]) -> None:
     """Write messages and wait until the broker has them."""
     for partition in sorted({message.partition for message in sent}):
         mine = [message for message in sent if message.partition == partition]
@@ -96,7 +96,7 @@ def produce(broker: Broker, topic: str, sent: Sequence[Message]) -> None:
         write(broker, topic, [m.value for m in mine], partition=partition, times_ms=times, key=[m.key for m in mine].__getitem__)
 
 
-def read_topic(broker: Broker, topic: str) -> dict[int, list[tuple[int, int, bytes]]]:
+def read_topic(broker: Kafka, topic: str) -> dict[int, list[tuple[int, int, bytes]]]:
     """Everything that a topic holds: (offset, timestamp in µs, value) by partition."""
     bounds = watermarks(broker.settings, topic)
     consumer = Consumer(broker.settings, {(topic, p): low for p, (low, _) in bounds.items()})

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KILLS = max(1, POINTS // 5)
 
 
-@pytest.mark.parametrize("unique", [True, False], ids=["unique", "plain"])
+@pytest.mark.parametrize("unique", [True, pytest.param(False, marks=pytest.mark.long)], ids=["unique", "plain"])
 def test_what_comes_twice_and_out_of_order(broker: Broker, tmp_path: Path, unique: bool) -> None:
     print(f"HEADRACE_FAULT_SEED={SEED}")
     rng = random.Random(SEED)

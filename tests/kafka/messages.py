@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,13 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from sources.consumer import Consumer
-    from tests.kafka.broker import Broker
 
 Told = tuple[str, int, int, bytes | None]
 
 
+class Kafka(Protocol):
+    """A broker, or several."""
+
+    @property
+    def bootstrap(self) -> str:
+        """The address for `bootstrap.servers`."""
+        ...
+
+    @property
+    def settings(self) -> dict[str, str | int | float | bool]:
+        """The least that a client is made with."""
+        ...
+
+
 def write(
-    broker: Broker,
+    broker: Kafka,
     topic: str,
     values: Iterable[bytes | None],
     *,
