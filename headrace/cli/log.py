@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from headrace.cli.options import Context, Environment, Folder, From, Json, To, argument, instant, open_repository, option
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+NOTHING_TAKEN = 1
 
 
 def load(
@@ -23,6 +27,8 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Bring files into the log of a source. A file that was loaded before is noticed and left out.
+
+    It ends with 1 where no row could be taken: they are dead letters, and most likely the source does not describe the files.
 
     Example:
       headrace load clicks data/2024-03-*.parquet
@@ -51,8 +57,10 @@ def load(
         raise Interrupted(text) from None
     if as_json:
         print_json({name: getattr(loaded, name) for name in ("source", "rows", "dead", "raised", "files", "ignored", "dead_letters")})
-        return
-    _tell(loaded, len(files) - len(loaded.ignored))
+    else:
+        _tell(loaded, len(files) - len(loaded.ignored))
+    if loaded.dead and not loaded.rows:
+        raise typer.Exit(NOTHING_TAKEN)
 
 
 def _tell(loaded: object, fresh: int) -> None:

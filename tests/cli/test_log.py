@@ -29,6 +29,12 @@ def test_load(headrace: Callable[..., Ran], shop: Path) -> None:
     assert (letter["row"], letter["reason"]) == (1, "column 'buyer_id': 'seven' is no int64")
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_load_of_nothing_but_dead_letters(headrace: Callable[..., Ran], shop: Path, more: tuple[str, ...]) -> None:
+    (shop / "more.csv").write_text(HEAD + "f2,seven,tea,view,4.5,2024-03-04T10:01:00Z\n")
+    assert headrace("load", "clicks", "more.csv", *more).code == 1
+
+
 def test_load_of_older_rows(headrace: Callable[..., Ran], shop: Path) -> None:
     (shop / "older.csv").write_text(HEAD + "f1,7,tea,view,4.5,2024-02-04T10:00:00Z\n")
     assert headrace("load", "clicks", "older.csv").out == (
