@@ -179,6 +179,7 @@ class FileKeeper:
             return
         held, mine.freeze = mine.freeze()["held"], None
         found.kept[shard] = mine.sealed, held
+        mine.sealed = []
         self._reported(shard, "kept")
 
     def awaits(self, shard: int, sink: str) -> bool:
@@ -232,6 +233,10 @@ class FileKeeper:
                 self.shards[shard].journal[:0] = shares
             self.failure = str(error) or repr(error)
         finally:
+            for shares, _ in found.kept.values():
+                # one by one, so that the interpreter is not held while all of their memory goes back
+                while shares:
+                    shares.pop()
             with self._safe:
                 found.ended = True
                 self._safe.notify_all()
