@@ -148,6 +148,10 @@ class StorageError(HeadraceError):
     """A file or store of ours that could not be read or written."""
 
 
+class Unreachable(StorageError):
+    """A store that did not answer, or not well: what is in it may be whole."""
+
+
 def quoted(names: Iterable[str]) -> str:
     """Names as a text has them: 'a', 'b'."""
     return ", ".join(f"'{name}'" for name in names)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from headrace.errors import StorageError, UserError
+from headrace.errors import StorageError, Unreachable, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ class Folder:
             except FileNotFoundError:
                 found = []
             except failures() as error:
-                raise StorageError(f"cannot list {self.uri}: {error}", path=self.uri) from error
+                raise self.failed("list", "", error) from error
         return sorted(name for name in found if not any(part.startswith(".") for part in name.split("/")))
 
     def content(self, name: str) -> bytes | None:
@@ -82,19 +82,16 @@ class Folder:
         except FileNotFoundError:
             return None
         except failures() as error:
-            raise StorageError(f"cannot read {self.path(name)}: {error}", path=self.path(name)) from error
+            raise self.failed("read", name, error) from error
         return read
 
     def open(self, name: str) -> pa.NativeFile:
         """The file for reading at random places; several may be open at once, in several threads. It and its reads raise `failures()`."""
         if self.local:
             return pa.memory_map(self.path(name))
-        import pyarrow.fs
-
-        filesystems: Any = pyarrow.fs   # its stubs take the handler for abstract
         fs, root = self._fs()
-        opened: pa.NativeFile = filesystems.PyFileSystem(filesystems.FSSpecHandler(fs)).open_input_file(f"{root}/{name}")
-        return opened
+        # pyarrow's own way by fsspec takes a store that does not answer for one that does not have the file
+        return pa.PythonFile(fs.open(f"{root}/{name}", "rb"), mode="r")
 
     def draft(self, suffix: str) -> Path:
         """A new local path for a file that is being written, on the same disk where this folder is local; its name is hidden."""
@@ -117,7 +114,7 @@ class Folder:
                 fs, root = self._fs()
                 fs.put_file(str(written), f"{root}/{name}")
         except failures() as error:
-            raise StorageError(f"cannot write {self.path(name)}: {error}", path=self.path(name)) from error
+            raise self.failed("write", name, error) from error
         finally:
             written.unlink(missing_ok=True)
 
@@ -140,7 +137,7 @@ class Folder:
         except failures() as error:
             if not self.local and _is_conflict(error):
                 return False
-            raise StorageError(f"cannot write {self.path(name)}: {error}", path=self.path(name)) from error
+            raise self.failed("write", name, error) from error
         finally:
             if not keep:
                 written.unlink(missing_ok=True)
@@ -157,7 +154,13 @@ class Folder:
         except FileNotFoundError:
             return
         except failures() as error:
-            raise StorageError(f"cannot remove {self.path(name)}: {error}", path=self.path(name)) from error
+            raise self.failed("remove", name, error) from error
+
+    def failed(self, what: str, name: str, error: Exception) -> StorageError:
+        """The error for what could not be done to a file, or to the folder: `Unreachable` where another time may do."""
+        path = self.path(name) if name else self.uri
+        lasting = self.local or isinstance(error, (FileNotFoundError, pa.ArrowInvalid))
+        return (StorageError if lasting else Unreachable)(f"cannot {what} {path}: {error}", path=path)
 
     def _entries(self, kind: str) -> list[str]:
         if self.local:
@@ -172,7 +175,7 @@ class Folder:
             except FileNotFoundError:
                 found = []
             except failures() as error:
-                raise StorageError(f"cannot list {self.uri}: {error}", path=self.uri) from error
+                raise self.failed("list", "", error) from error
             # S3 lists a folder's own marker among its files
             names = [entry["name"].rstrip("/").rsplit("/", 1)[1] for entry in found if entry["type"] == kind and entry["name"] != root]
         return sorted(name for name in names if name and not name.startswith("."))

@@ -223,7 +223,7 @@ class Checkpoints:
                 file.seek(offset)
                 return file.read_buffer(size)
         except failures() as error:
-            raise StorageError(f"cannot read {self.folder.path(name)}: {error}", path=self.folder.path(name)) from error
+            raise self.folder.failed("read", name, error) from error
 
     def clear(self) -> None:
         """Remove everything."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from headrace.archive import FileLog, Folder, Layout
-from headrace.errors import HeadraceError, StorageError
+from headrace.errors import HeadraceError, StorageError, Unreachable
 from headrace.plan import build
 from operators.kernels.tables import MIN64
 from operators.shard import FEW_SHARDS
@@ -152,6 +152,8 @@ def _checkpoint(checkpoints: Checkpoints, what: Mapping[str, Any]) -> tuple[Comp
     try:
         checkpoints.check(what)
         return checkpoints.newest(), None
+    except Unreachable:
+        raise   # it may be whole, and is not to be made anew
     except (StorageError, ValueError, KeyError) as error:
         return None, str(error)
 

@@ -7,9 +7,14 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from headrace.archive import Folder
+from headrace.errors import Unreachable
 from headrace.repository import Repository
-from headrace.running.starting import log_of
+from headrace.running.checkpoints import Checkpoints
+from headrace.running.packing import packed
+from headrace.running.starting import _checkpoint, log_of
 from tests.faults.live import POINTS, RUN, SEED, caught_up, judge, judge_archive, newest_checkpoint, said, start, stop, until
 from tests.faults.shop import make_repository, messages, produce, read_topic
 
@@ -84,6 +89,7 @@ def test_archive_and_run_on_a_bad_s3(broker: Broker, bucket: str, bad: BadObject
             process.kill()
             process.wait()
     print(bad.told)
+    assert "made anew" not in said(folder)
     assert all(bad.told[what] for what in ("slow", "500", "503", "cut", "lost", "half")), bad.told
     judge(folder, topic, log)
     judge_archive(folder, topic, log)
@@ -100,3 +106,27 @@ def test_what_others_write_is_seen(bucket: str) -> None:
     client.put_object(Bucket=name, Key="log/day/two", Body=b"2")
     assert folder.content("day/two") == b"2"
     assert folder.child("day").open("two").read() == b"2"
+
+
+def test_a_checkpoint_that_is_not_reached_is_not_given_up(bucket: str, bad: BadObjects) -> None:
+    """Whatever S3 does to the first look at it, it is found whole, or not reached; never taken for one that cannot be read."""
+    options = {"client_kwargs": {"endpoint_url": bad.address}, "config_kwargs": {"retries": {"max_attempts": 0}}}
+    checkpoints, what = Checkpoints(f"{bucket}/state", options), {"shards": 1}
+    checkpoints.begin(what)
+    checkpoints.note_shards(7, 0, {0: [checkpoints.write_parts(7, 0, {0: packed("state")}, None)[0]]})
+    checkpoints.note_part(7, 0, {}, [])
+    assert checkpoints.complete(7, 1, 1) is not None
+    bad.ill = 0.5
+    found = []
+    for _ in range(12):
+        try:
+            complete, unreadable = _checkpoint(Checkpoints(f"{bucket}/state", options), what)
+        except Unreachable:
+            found.append("not reached")
+        else:
+            assert (complete is not None, unreadable) == (True, None)
+            found.append("whole")
+    assert {"not reached", "whole"} == set(found)
+    bad.is_down = True
+    with pytest.raises(Unreachable, match=rf"^cannot list {bucket}/state: "):
+        _checkpoint(Checkpoints(f"{bucket}/state", options), what)
