@@ -7,6 +7,7 @@ them. `RunWorker.execute` returns when the run was stopped and its last checkpoi
 from __future__ import annotations
 
 import gc
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
 
     from .checkpoints import Complete
     from .starting import Start
+
+
+SWITCH_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,8 @@ class RunWorker:
         # what is there now is there to stay: a collection that looks through all of it holds every thread for a tenth of a second
         gc.collect()
         gc.freeze()
+        # the flow lets go of the interpreter in every kernel, and is not to wait five milliseconds each time for whoever took it
+        sys.setswitchinterval(SWITCH_S)
         try:
             if addresses is None:
                 run_main(self.flow(), epoch_interval=interval)

@@ -30,15 +30,21 @@ if TYPE_CHECKING:
     from operators.messages import Piece
     from operators.rollup import KeyRollup
 
+SMALL_ROWS, MOST_SMALL = 1_000, 64
+"""So many shares of so few rows are joined as they come."""
 LONGEST_WAIT_S = 30.0
 """A checkpoint that takes longer to be written is said; the last one is waited for so long."""
 
 
 @dataclass(slots=True)
 class _Shard:
-    """The journal of a shard and what its state is made of: a whole state or nothing, then the rows since. `freeze` says what is held."""
+    """The journal of a shard and what its state is made of: a whole state or nothing, then the rows since.
+
+    The last `small` shares of the journal have few rows each; `freeze` says what is held.
+    """
 
     journal: list[Share] = field(default_factory=list)
+    small: int = 0
     links: list[Link] = field(default_factory=list)
     freeze: Callable[[], dict[str, Any]] | None = None
     sealed: list[Share] = field(default_factory=list)
@@ -135,7 +141,13 @@ class FileKeeper:
 
     def applied(self, share: Share) -> None:
         """A share was passed on."""
-        self._shard(share.shard).journal.append(share)
+        mine = self._shard(share.shard)
+        mine.journal.append(share)
+        mine.small = mine.small + 1 if rows_of(share) < SMALL_ROWS else 0
+        if mine.small == MOST_SMALL:
+            # thousands of them, joined at once, would hold the interpreter when the checkpoint is written
+            mine.journal[-MOST_SMALL:] = [merged(mine.journal[-MOST_SMALL:])]
+            mine.small = 0
 
     def seal(self, number: int, shard: int, freeze: Callable[[], dict[str, Any]]) -> None:
         """The journal of a checkpoint ends here, unless the one before is still being written."""
@@ -146,7 +158,7 @@ class FileKeeper:
             found = self._round
             if found is not None:
                 found.awaited |= {(shard, what) for what in ("kept", *self.sinks)}
-            mine.sealed, mine.journal = mine.journal, []
+            mine.sealed, mine.journal, mine.small = mine.journal, [], 0
             mine.freeze = freeze
 
     def _begun(self, number: int) -> bool:
