@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,7 @@ def in_trouble(port: int) -> float:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             lines = answer.read().decode().splitlines()
-    except ConnectionRefusedError:
+    except urllib.error.URLError:
         return 0.0
     return float(next(line.split()[1] for line in lines if line.startswith("headrace_in_trouble ")))
 

@@ -15,7 +15,7 @@ from headrace.repository import Repository
 from headrace.running.checkpoints import Checkpoints
 from headrace.running.packing import packed
 from headrace.running.starting import _checkpoint, log_of
-from tests.faults.live import POINTS, RUN, SEED, caught_up, judge, judge_archive, newest_checkpoint, said, start, stop, until
+from tests.faults.live import POINTS, RUN, SEED, caught_up, judge, judge_archive, newest_checkpoint, running, said, start, stop, until
 from tests.faults.shop import make_repository, messages, produce, read_topic
 
 if TYPE_CHECKING:
@@ -91,6 +91,33 @@ def test_archive_and_run_on_a_bad_s3(broker: Broker, bucket: str, bad: BadObject
     print(bad.told)
     assert "made anew" not in said(folder)
     assert all(bad.told[what] for what in ("slow", "500", "503", "cut", "lost", "half")), bad.told
+    judge(folder, topic, log)
+    judge_archive(folder, topic, log)
+
+
+@pytest.mark.long
+def test_an_s3_that_is_away_for_long(broker: Broker, bucket: str, bad: BadObjects, tmp_path: Path) -> None:
+    """The archive ends and says why; the run goes on with values, and with checkpoints once it is back."""
+    topic = broker.topic(3, "faults")
+    folder = make_repository(tmp_path / "shop", broker, topic, more=PLACES.format(bucket=bucket, options=OPTIONS.format(url=bad.address)))
+    sent = messages(SEED, 3000, 3, int(time.time() * 1e6) - 3 * 3600 * 1_000_000)
+    archive = ("archive", topic, "--roll-seconds", "0.3")
+    with running(folder, *RUN) as process:
+        with running(folder, *archive) as archiving:
+            produce(broker, topic, sent[:1000])
+            until(lambda: archived(folder, topic) and newest_checkpoint(folder), folder, process, archiving)
+            bad.is_down = True
+            produce(broker, topic, sent[1000:2000])
+            assert archiving.wait(60) == 1, said(folder)
+        words = (folder / "archive.log").read_text().splitlines()[-1]
+        assert (words.startswith("headrace: cannot "), "s3://" in words) == (True, True), words
+        produce(broker, topic, sent[2000:])
+        log = read_topic(broker, topic)
+        caught_up(folder, log, process)
+        bad.is_down = False
+        before = newest_checkpoint(folder)
+        until(lambda: newest_checkpoint(folder) > before, folder, process)
+        stop(process, folder)
     judge(folder, topic, log)
     judge_archive(folder, topic, log)
 
