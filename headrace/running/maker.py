@@ -7,6 +7,7 @@ changed since the flow began. `MakerProcess` starts it when there is something t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -89,6 +90,8 @@ class MakerProcess:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True
             )
             self._process = process
+            with contextlib.suppress(ProcessLookupError):   # what it says of its end is heard below
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)   # also while it starts
         data = pickle.dumps(self.making())
         head = {"format": FORMAT, "version": version("headrace"), "bytes": len(data)}
         if process.stdin is not None:
@@ -135,7 +138,6 @@ def main() -> None:
     """Make what is ordered, one after the other."""
     from operators.buffers import OUTPUT
 
-    os.nice(NICE)
     OUTPUT.limit_bytes = BUFFER_BYTES
     # what a library prints is not to be taken for an answer
     answers = os.fdopen(os.dup(1), "wb")
