@@ -151,6 +151,11 @@ def in_trouble(port: int) -> float:
     return float(next(line.split()[1] for line in lines if line.startswith("headrace_in_trouble ")))
 
 
+def archived(folder: Path, topic: str) -> int:
+    """How many files the log has."""
+    return sum(name.endswith(".parquet") for name in log_of(Repository(folder), topic).folder.tree())
+
+
 def newest_checkpoint(folder: Path) -> int:
     """The number of the run's newest checkpoint that counts, 0 for none."""
     repository = Repository(folder)

@@ -14,6 +14,7 @@ from tests.faults.live import (
     POINTS,
     RUN,
     SEED,
+    archived,
     caught_up,
     in_trouble,
     judge,
@@ -111,9 +112,11 @@ def test_archive(broker: Broker, disk: Disk, tmp_path: Path) -> None:
     with running(folder, *RUN) as process:
         for part in parts[:-1]:
             with running(folder, *archive) as archiving:
+                files = archived(folder, topic)
                 produce(broker, topic, part[:500])
-                time.sleep(2 + rng.random())
-                disk.fill(rng.choice([0, rng.randint(1, 40_000)]))
+                until(lambda files=files: archived(folder, topic) > files, folder, process, archiving)   # type: ignore[misc]
+                time.sleep(0.5 * rng.random())
+                disk.fill(rng.choice([0, rng.randint(1, 12_000)]))
                 produce(broker, topic, part[500:])
                 assert archiving.wait(30) == 1, said(folder)
             words = (folder / "archive.log").read_text().splitlines()[-1]

@@ -11,11 +11,24 @@ import pytest
 
 from headrace.archive import Folder
 from headrace.errors import Unreachable
-from headrace.repository import Repository
 from headrace.running.checkpoints import Checkpoints
 from headrace.running.packing import packed
-from headrace.running.starting import _checkpoint, log_of
-from tests.faults.live import POINTS, RUN, SEED, caught_up, judge, judge_archive, newest_checkpoint, running, said, start, stop, until
+from headrace.running.starting import _checkpoint
+from tests.faults.live import (
+    POINTS,
+    RUN,
+    SEED,
+    archived,
+    caught_up,
+    judge,
+    judge_archive,
+    newest_checkpoint,
+    running,
+    said,
+    start,
+    stop,
+    until,
+)
 from tests.faults.shop import make_repository, messages, produce, read_topic
 
 if TYPE_CHECKING:
@@ -45,11 +58,6 @@ def refused(folder: Path, *command: str) -> None:
     assert (words.startswith("headrace: cannot "), "s3://" in words) == (True, True), words
 
 
-def archived(folder: Path, topic: str) -> int:
-    """How many files there are."""
-    return sum(name.endswith(".parquet") for name in log_of(Repository(folder), topic).folder.tree())
-
-
 def test_archive_and_run_on_a_bad_s3(broker: Broker, bucket: str, bad: BadObjects, tmp_path: Path) -> None:
     print(f"HEADRACE_FAULT_SEED={SEED}")
     rng = random.Random(SEED)
@@ -65,9 +73,9 @@ def test_archive_and_run_on_a_bad_s3(broker: Broker, bucket: str, bad: BadObject
             until(lambda files=files, counted=counted: archived(folder, topic) > files and newest_checkpoint(folder) > counted, folder, *processes.values())   # type: ignore[misc]
             bad.ill = 0.2
             produce(broker, topic, sent[first + 500 : first + 1000])
-            time.sleep(1 + rng.random())
+            time.sleep(0.5 + rng.random())
             bad.is_down = True
-            time.sleep(1 + 2 * rng.random())
+            time.sleep(0.5 + 2 * rng.random())
             assert all(process.poll() is None for process in processes.values()), said(folder)
             name = rng.choice(["archive", "run"])
             processes[name].kill()
