@@ -141,8 +141,8 @@ class Reader:
         ready = self.queued()
         if ready is None and reads_here and not self._stop.is_set():
             ready = self._read(TAKE_HERE_S if wait else 0.0)
-            if ready is not None and ready.rows > MUCH_ROWS:
-                self.start()
+            if (ready is not None and ready.rows > MUCH_ROWS) or self.consumer.trouble is not None:
+                self.start()   # also where Kafka is away: to ask for it may take seconds
         return ready
 
     @property
@@ -190,7 +190,7 @@ class Reader:
                     time.sleep(PAUSE_S)
                     continue
                 if now > begun + CALM_S:
-                    if self.caught_up and rows < CALM_ROWS * (now - begun):
+                    if self.caught_up and self.consumer.trouble is None and rows < CALM_ROWS * (now - begun):
                         break
                     begun, rows = now, 0
                 self._taken_at = now

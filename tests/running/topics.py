@@ -73,6 +73,8 @@ class Topics:
 class FakeConsumer:
     """Gives portions of random partitions, at most `portion` rows of each."""
 
+    trouble = None
+
     def __init__(self, topics: Topics, at: dict[tuple[str, int], int], rng: random.Random, portion: int, upto: dict[tuple[str, int], int]) -> None:
         self.topics, self.at, self.rng, self.portion, self.upto = topics, at, rng, portion, upto
         self.at_end: dict[tuple[str, int], float] = {}
