@@ -7,6 +7,7 @@ behind the next one; the links only get more until then.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,10 @@ FAR_BEHIND = 8
 class Maker(Protocol):
     """Who makes what is ordered; `make` blocks until it is written, and raises what keeps it from that. `close` ends it at once."""
 
+    def begin(self) -> None:
+        """Something will be ordered."""
+        ...
+
     def make(self, order: Order) -> Link:
         """Make it; the link to it."""
         ...
@@ -53,7 +58,8 @@ class Compaction:
         self.failure: str | None = None
         self.behind: str | None = None
         self._made: tuple[Order, Link] | None = None
-        self._is_busy = False
+        self._is_busy = self._is_ready = False
+        self._expected = 0
         self._closed = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="headrace-compact")
 
@@ -61,6 +67,18 @@ class Compaction:
     def trouble(self) -> str | None:
         """What goes wrong and is tried again."""
         return self.failure or self.behind
+
+    def expect(self, rows: int) -> None:
+        """So many rows more are on their way: the maker gets ready once there will be something to make."""
+        self._expected += rows
+        if self._expected >= SHORTEST_ROWS and not self._is_ready:
+            self._is_ready = True
+            self._pool.submit(self._get_ready)
+
+    def _get_ready(self) -> None:
+        # what is wrong with it, the first order will say
+        with contextlib.suppress(Exception):
+            self.maker.begin()
 
     def consider(self, links: Mapping[int, Sequence[Link]], sizes: Mapping[int, int]) -> None:
         """Order what is most needed; `sizes` are the bytes of the shards' states."""

@@ -143,11 +143,14 @@ class FileKeeper:
         """A share was passed on."""
         mine = self._shard(share.shard)
         mine.journal.append(share)
-        mine.small = mine.small + 1 if rows_of(share) < SMALL_ROWS else 0
+        rows = rows_of(share)
+        mine.small = mine.small + 1 if rows < SMALL_ROWS else 0
         if mine.small == MOST_SMALL:
             # thousands of them, joined at once, would hold the interpreter when the checkpoint is written
             mine.journal[-MOST_SMALL:] = [merged(mine.journal[-MOST_SMALL:])]
             mine.small = 0
+        if self.compaction is not None:
+            self.compaction.expect(rows)
 
     def seal(self, number: int, shard: int, freeze: Callable[[], dict[str, Any]]) -> None:
         """The journal of a checkpoint ends here, unless the one before is still being written."""

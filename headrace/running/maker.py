@@ -2,7 +2,7 @@
 
 It takes what it is told from its standard input: a pickled `Making`, then one order a line; it answers each with one line of JSON. Promises
 that it yields to the flow where processors are few, that it ends when its parent is gone, and that it needs no definitions, which may have
-changed since the flow began. `MakerProcess` starts it when there is something to make and again when it has died.
+changed since the flow began. `MakerProcess` starts it, also again when it has died.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ class MakerProcess:
         self._errors: IO[bytes] | None = None
         self._lock = threading.Lock()
         self._closed = False
+
+    def begin(self) -> None:
+        """Start the process before there is anything to make, so that the first order does not bring its start as well."""
+        self._running()
 
     def make(self, order: Order) -> Link:
         """Have an order made; raises `StorageError` with what the process says, `MakerDied` where it says nothing any more."""

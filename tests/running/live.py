@@ -54,6 +54,9 @@ class Here:
     def __init__(self, making: Making) -> None:
         self.making = making
 
+    def begin(self) -> None:
+        """Nothing is to be started."""
+
     def make(self, order: Order) -> Link:
         """The link to it."""
         return self.making.make(order)

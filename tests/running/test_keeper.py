@@ -117,6 +117,9 @@ class Slow:
         self.orders: list[Order] = []
         self.goes_on = threading.Semaphore(0)
 
+    def begin(self) -> None:
+        """Nothing is to be started."""
+
     def make(self, order: Order) -> Link:
         """The link to it."""
         self.orders.append(order)
