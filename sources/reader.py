@@ -42,6 +42,8 @@ WAITING_BATCHES = 4
 TAKE_S = 0.005
 TAKE_HERE_S = 0.002
 """How long the flow's thread waits for a message."""
+TURN_S, LONG_TURN_S, FEW_ROWS = 0.005, 0.01, 50
+"""Its batches begin so far apart at least, the longer way behind one of few rows: shorter ones cost processors and bring nothing sooner."""
 MUCH_ROWS = 2_500
 """A batch of the flow's thread that is larger means that much is to be read."""
 CALM_ROWS = 30_000
@@ -124,7 +126,7 @@ class Reader:
         self.consumer: Any = None
         self.caught_up = False
         self.lag: dict[tuple[str, int], int] = {}
-        self._told_at = self._looked_at = self._taken_at = 0.0
+        self._told_at = self._looked_at = self._taken_at = self._due_at = 0.0
         self._commit: dict[tuple[str, int], int] | None = None
         self._failure: BaseException | None = None
         self._stop = threading.Event()
@@ -140,7 +142,15 @@ class Reader:
         reads_here = self.reads_here
         ready = self.queued()
         if ready is None and reads_here and not self._stop.is_set():
+            early_s = self._due_at - time.monotonic()
+            if early_s > 0:
+                if not wait:
+                    return None
+                time.sleep(early_s)
+            now = time.monotonic()
             ready = self._read(TAKE_HERE_S if wait else 0.0)
+            if ready is not None and ready.rows:
+                self._due_at = now + (TURN_S if ready.rows >= FEW_ROWS else LONG_TURN_S)
             if (ready is not None and ready.rows > MUCH_ROWS) or self.consumer.trouble is not None:
                 self.start()   # also where Kafka is away: to ask for it may take seconds
         return ready
