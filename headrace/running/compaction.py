@@ -39,6 +39,10 @@ class Maker(Protocol):
         """Something will be ordered."""
         ...
 
+    def hurry(self, much: bool) -> None:
+        """Whether it may take processors from others."""
+        ...
+
     def make(self, order: Order) -> Link:
         """Make it; the link to it."""
         ...
@@ -86,6 +90,7 @@ class Compaction:
         most = max(needs, key=lambda shard: needs[shard], default=-1)
         rows = sum(_rows(chain) for chain in links.values())
         far = most >= 0 and needs[most] >= FAR_BEHIND
+        self.maker.hurry(most >= 0 and needs[most] >= FAR_BEHIND / 2)
         self.behind = f"whole states are made too slowly: a start would have {rows:,} rows to apply" if far else None
         if self._is_busy or self._made is not None or self._closed.is_set():
             return

@@ -45,7 +45,7 @@ class MakerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = self._hurries = False
 
     def begin(self) -> None:
         """Start the process before there is anything to make, so that the first order does not bring its start as well."""
@@ -69,6 +69,18 @@ class MakerProcess:
         if "error" in answer:
             raise StorageError(answer["error"])
         return Link(*answer["link"])
+
+    def hurry(self, much: bool) -> None:
+        """Whether it may take its share of a busy processor, or only what is left over."""
+        with self._lock:
+            self._hurries = much
+            if self._process is not None:
+                self._yield(self._process)
+
+    def _yield(self, process: subprocess.Popen[bytes]) -> None:
+        if hasattr(os, "SCHED_IDLE"):
+            with contextlib.suppress(OSError):   # it has ended, or may not change
+                os.sched_setscheduler(process.pid, os.SCHED_OTHER if self._hurries else os.SCHED_IDLE, os.sched_param(0))
 
     def close(self) -> None:
         """End the process, whatever it does."""
@@ -96,6 +108,7 @@ class MakerProcess:
             self._process = process
             with contextlib.suppress(ProcessLookupError):   # what it says of its end is heard below
                 os.setpriority(os.PRIO_PROCESS, process.pid, NICE)   # also while it starts
+            self._yield(process)
         data = pickle.dumps(self.making())
         head = {"format": FORMAT, "version": version("headrace"), "bytes": len(data)}
         if process.stdin is not None:

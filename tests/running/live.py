@@ -57,6 +57,9 @@ class Here:
     def begin(self) -> None:
         """Nothing is to be started."""
 
+    def hurry(self, much: bool) -> None:
+        """It is as fast as it is."""
+
     def make(self, order: Order) -> Link:
         """The link to it."""
         return self.making.make(order)

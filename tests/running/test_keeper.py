@@ -120,6 +120,9 @@ class Slow:
     def begin(self) -> None:
         """Nothing is to be started."""
 
+    def hurry(self, much: bool) -> None:
+        """It is as fast as it is."""
+
     def make(self, order: Order) -> Link:
         """The link to it."""
         self.orders.append(order)

@@ -67,6 +67,23 @@ def test_it_dies_and_another_begins(maker: Any) -> None:
     assert process.make(order).file == order.name
 
 
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="this system knows no work that waits for idle processors")
+def test_it_takes_what_processors_are_left_over_unless_it_falls_behind(maker: Any) -> None:
+    process, _, order = maker
+    process.begin()
+    assert os.sched_getscheduler(process._process.pid) == os.SCHED_IDLE
+    process.hurry(True)
+    assert os.sched_getscheduler(process._process.pid) == os.SCHED_OTHER
+    assert process.make(order).file == order.name
+    process._process.kill()
+    with pytest.raises(MakerDied):
+        process.make(order)
+    process.begin()
+    assert os.sched_getscheduler(process._process.pid) == os.SCHED_OTHER
+    process.hurry(False)
+    assert os.sched_getscheduler(process._process.pid) == os.SCHED_IDLE
+
+
 def test_it_says_what_it_cannot_do(maker: Any) -> None:
     process, making, order = maker
     Path(making.checkpoints.folder.path(order.links[0].file)).unlink()
