@@ -39,7 +39,7 @@ def define(folder: Path, uid: str) -> None:
 
 
 def test_letters_are_listed_and_shown(headrace: Callable[..., Ran], shop: Path) -> None:
-    assert headrace("load", "clicks", "clicks.jsonl").code == 0
+    assert headrace("load", "clicks", "clicks.jsonl").code == 1
     box = LetterBox(folder_of(shop / "archive"))
     box.add([Letter("t", 0, at, "too late", None, b"k", b"\xff", START_US + at) for at in (5, 7)])
     box.flush()

@@ -18,6 +18,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from headrace.archive.letters import LetterBox
+from headrace.errors import StorageError
 from headrace.repository import Repository
 from headrace.running.starting import checkpoints_of, log_of
 from operators.keys import words_of
@@ -76,9 +77,10 @@ def steps(folder: Path) -> dict[int, dict[str, Any]]:
     """The newest step of every user, with `_time` and `_arrival` in microseconds; empty where there is no store yet."""
     repository = Repository(folder)
     url = repository.config.store_url("local")
-    if not (folder / "online").exists():
-        return {}
-    store = open_store(url, read_only=True)
+    try:
+        store = open_store(url, read_only=True)
+    except StorageError:
+        return {}   # not there yet, or just being made
     try:
         batches = [batch for table in store.tables() for batch in store.scan(table)]
     finally:
