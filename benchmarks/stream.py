@@ -188,7 +188,11 @@ def visible(_brokers: str, _topic: str, seconds: str) -> dict[str, float]:
 
     Delays.add = added  # type: ignore[method-assign]
     _run(lambda _: bool(seen) and time.time() > seen[0][0] + float(seconds) + 3)
-    return _percentiles([delays for at, delays in seen if at > seen[0][0] + 3])
+    measured = [(at, delays) for at, delays in seen if at > seen[0][0] + 3]
+    tenths: dict[int, float] = defaultdict(float)
+    for at, delays in measured:
+        tenths[int(at * 10)] = max(tenths[int(at * 10)], float(delays.max()) * 1000)
+    return _percentiles([delays for _, delays in measured]) | {"tenth_ms": float(np.median(list(tenths.values())))}
 
 
 def bare(brokers: str, topic: str, seconds: str) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import memory, replay, scale
+from benchmarks import batch, memory, replay, scale
 from benchmarks.engines import checksum
 from benchmarks.replay import close, once
 from benchmarks.work import make_events, make_repository
@@ -31,6 +31,12 @@ def test_another_result_is_seen(tmp_path: Path) -> None:
     assert sums[0] == 2_000
     assert close(sums, sums)
     assert not close(sums, [*sums[:-1], sums[-1] + 1])
+
+
+def test_a_batch_of_the_live_flow(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = batch.main(["--rows", "40", "--rounds", "3"])
+    assert all(ms > 0 for ms in figures.values())
+    assert "| roll up |" in capsys.readouterr().out
 
 
 def test_scale(capsys: pytest.CaptureFixture[str]) -> None:
