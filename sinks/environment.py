@@ -146,7 +146,7 @@ class Environment:
                 size = max(size, self._file.stat().st_size)
                 self._take_room(size)
                 self._lmdb.set_mapsize(size)
-        except OSError as error:
+        except (OSError, lmdb.Error) as error:
             raise self._failed(error) from error
 
     def _take_room(self, size: int) -> None:
