@@ -39,7 +39,7 @@ class StoreWriter:
 
     def __init__(self, stores: Sequence[OnlineStore], watcher: Watcher | None = None) -> None:
         self.stores, self.watcher = stores, watcher
-        self._waiting: dict[int, tuple[StepTable, list[pa.RecordBatch]]] = {}
+        self._waiting: dict[tuple[str, str], tuple[StepTable, list[pa.RecordBatch]]] = {}
         self._rows = 0
         self._busy = False
         self._flushed: list[Callable[[], None]] = []
@@ -56,7 +56,7 @@ class StoreWriter:
             self._begin()
             self._changed.wait_for(lambda: self._rows < MOST_ROWS or self._failure is not None)
             self._raise()
-            self._waiting.setdefault(id(table), (table, []))[1].append(batch)
+            self._waiting.setdefault((table.group, table.digest), (table, []))[1].append(batch)
             self._rows += batch.num_rows
             if not self._is_called():
                 self._changed.notify_all()
