@@ -11,13 +11,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from operators.shard import REASONS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from headrace.running.job import RunWorker
 
-LATE = ("too late", "no event time", "too far ahead")
+LATE = tuple(REASONS.values())
 WRITE_S = 0.5
 SUMS = ("rows", "lag", "steps", "entities", "state_bytes", "late", "undecodable", "duplicates", "null_keys", "failed")
 

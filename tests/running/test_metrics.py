@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 COMPACTION = SimpleNamespace(states=2, seconds=1.5, written_bytes=77)
 COUNTS = {
-    "messages clicks": 12, "rows clicks": 7, "undecodable clicks": 2, "too late clicks": 1, "too far ahead clicks": 1, "duplicate clicks": 1,
-    "failed activity.rate": 3, "null activity.rate": 4, "null key buyer_id clicks": 1, "overflow": 5,
+    "messages clicks": 12, "rows clicks": 7, "undecodable clicks": 2, "too late clicks": 1, "too far ahead of its arrival clicks": 1, "duplicate clicks": 1,
+    "failed activity.rate": 3, "null activity.rate": 4, "null key clicks": 1, "overflow": 5,
 }  # fmt: skip
 
 
@@ -86,6 +86,7 @@ def test_metrics_are_what_the_watch_has() -> None:
     assert found['headrace_steps_total{group="activity"}'] == 9
     assert found['headrace_store_writes_total{group="activity"}'] == 3
     assert found['headrace_late_events_total{reason="too late",source="clicks"}'] == 1
+    assert found['headrace_late_events_total{reason="too far ahead of its arrival",source="clicks"}'] == 1
     assert found['headrace_dead_letters_total{reason="undecodable",source="clicks"}'] == 2
     assert sum(n for name, n in found.items() if name.startswith("headrace_dead_letters_total")) == 4
     assert found['headrace_failed_values_total{feature="activity.rate"}'] == 3
