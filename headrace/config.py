@@ -2,8 +2,9 @@
 
 The later of these wins: the file's base, its `[env.X]`, `HEADRACE_A__B`, what a command was given. Tables merge, lists and plain values
 replace. It promises that nothing in them is ignored: an unknown key is an error that names the nearest one, with the file. A secret is a
-table `{ env = "NAME" }` or `{ file = "path" }` and is read where the settings are loaded. What a setting does is left to the part that has
-it. Variables without two underscores behind one another are none of ours: Kubernetes sets HEADRACE_PORT for a service of that name.
+table `{ env = "NAME" }` or `{ file = "path" }` and is read where the settings are loaded. Variables without two underscores behind one
+another are none of ours: Kubernetes sets HEADRACE_PORT for a service of that name. Which settings there are is left to
+`headrace.settings`, what one does to the part that has it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from headrace.errors import ConfigError, did_you_mean
+from headrace.settings import CODECS, TABLES, Archive, Kafka, Online, Project, State, Steps, Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,55 +25,6 @@ if TYPE_CHECKING:
 FILE = "headrace.toml"
 PREFIX = "HEADRACE_"
 ENVIRONMENT = "HEADRACE_ENV"
-
-
-class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[project]`: the name that stands in front of names outside."""
-
-    name: str = "headrace"
-
-
-class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[kafka]`: brokers, the URL of a schema registry for Avro, and what goes to librdkafka as it stands."""
-
-    brokers: str | None = None
-    registry: str | None = None
-    client: dict[str, str | int | float | bool] = {}
-
-
-class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[archive]`: a folder beside the file or a URI, the options of its file system, and the codec of new files."""
-
-    uri: str = "archive"
-    options: dict[str, Any] = {}
-    compression: str = "lz4"
-
-
-class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[stores.X]`: an online store by its URL, and options of its own."""
-
-    url: str
-    options: dict[str, Any] = {}
-
-
-class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[state]`: where live runs keep their checkpoints, a folder beside the file or a URI, and the options of its file system."""
-
-    uri: str = "state"
-    options: dict[str, Any] = {}
-
-
-class Online(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[online]`: the stores that the newest steps go to."""
-
-    stores: list[str] = []
-
-
-class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[steps]`: whether live runs write each group's steps to a topic, and how many partitions one has that is made."""
-
-    topics: bool = False
-    partitions: int = 8
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,9 +64,6 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ".".join(part for part in (self.project.name, self.env, thing) if part)
 
 
-_ROOMS = {"project": Project, "kafka": Kafka, "archive": Archive, "state": State, "online": Online, "steps": Steps}
-
-
 def load_config(
     folder: str | os.PathLike[str] = ".",
     env: str | None = None,
@@ -149,12 +99,12 @@ def load_config(
             known = f"; it has: {', '.join(environments)}" if environments else "; it has no [env.NAME] at all"
             raise ConfigError(f"unknown environment '{env}' in {where}{did_you_mean(env, environments)}{known}", env=env, path=where)
         tables = merged(tables, environments[env])
-    tables = merged(tables, _from_variables(variables))
+    tables = merged(tables, _from_variables(variables, Path(folder)))
     if overrides:
         _check(dict(overrides), "the command line", "")
         tables = merged(tables, overrides)
     settled = _secrets(tables, Path(folder), variables, where, "")
-    rooms = {name: _made(settled.get(name, {}), room, name, where) for name, room in _ROOMS.items()}
+    rooms = {name: _made(settled.get(name, {}), room, name, where) for name, room in TABLES.items()}
     stores = {name: _made(table, Store, f"stores.{name}", where) for name, table in settled.get("stores", {}).items()}
     config = Config(folder=str(folder), env=env, stores=stores, **rooms)
     for name in config.online.stores:
@@ -165,6 +115,9 @@ def load_config(
     for name, store in config.stores.items():
         if "://" not in store.url:
             text = f"{where}: stores.{name}.url is '{store.url}', expected a URL such as lmdb://online"
+            raise ConfigError(text, path=where, store=name)
+        if store.options and store.url.startswith("lmdb://"):
+            text = f"{where}: stores.{name}.options has '{next(iter(store.options))}', and a store of lmdb:// has no options"
             raise ConfigError(text, path=where, store=name)
     return config
 
@@ -197,7 +150,7 @@ def _check(table: Any, where: str, at: str) -> None:
     """Raises for keys that do not exist, in the three levels that are ours."""
     if not isinstance(table, dict):
         raise ConfigError(f"{where}: '{at}' is {_kind(table)}, expected a table", path=where, key=at)
-    rooms = [*_ROOMS, "stores"] if at else [*_ROOMS, "stores", "env"]
+    rooms = [*TABLES, "stores"] if at else [*TABLES, "stores", "env"]
     for name, value in table.items():
         key = f"{at}.{name}" if at else name
         if name not in rooms:
@@ -211,7 +164,7 @@ def _check(table: Any, where: str, at: str) -> None:
                     raise ConfigError(text, path=where, key=f"{key}.{store}")
                 _known(settings, Store, f"{key}.{store}", where)
         else:
-            _known(value, _ROOMS[name], key, where)
+            _known(value, TABLES[name], key, where)
 
 
 def _known(table: dict[str, Any], struct: Any, at: str, where: str) -> None:
@@ -225,8 +178,8 @@ def _unknown_key(key: str, name: str, known: list[str], where: str) -> ConfigErr
     return ConfigError(text, path=where, key=key, known=known)
 
 
-def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
-    """The tables that HEADRACE_A__B=value makes; a value that is TOML's list is one, else it is a text."""
+def _from_variables(variables: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """The tables that HEADRACE_A__B=value makes; lists, tables and what is no text in a setting are TOML's, anything else is a text."""
     tables: dict[str, Any] = {}
     for name, text in sorted(variables.items()):
         if not name.startswith(PREFIX) or "__" not in name:
@@ -238,13 +191,17 @@ def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
             if not isinstance(table, dict):
                 text = f"environment variable {name} goes into a setting that another variable gives a plain value"
                 raise ConfigError(text, variable=name)
-        table[path[-1]] = _value(text)
-        _check(tables, f"environment variable {name}", "")
+        table[path[-1]] = _value(text, path)
+        where = f"environment variable {name}"
+        _check(tables, where, "")
+        if path[0] in TABLES:
+            _made(_secrets(tables[path[0]], folder, variables, where, path[0]), TABLES[path[0]], path[0], where)
     return tables
 
 
-def _value(text: str) -> Any:
-    if text.lstrip().startswith(("[", "{")):
+def _value(text: str, path: list[str]) -> Any:
+    standard = getattr(TABLES[path[0]](), path[-1], None) if path[0] in TABLES and len(path) == 2 else None
+    if text.lstrip().startswith(("[", "{")) or isinstance(standard, int):
         try:
             return tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
@@ -289,5 +246,5 @@ def _made(table: Any, struct: Any, at: str, where: str) -> Any:
         return msgspec.convert(table, struct)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
-        told = reason[:1].lower() + reason[1:]
+        told = reason[:1].lower() + reason[1:] + (f", expected one of {', '.join(CODECS)}" if reason.startswith("Invalid enum") else "")
         raise ConfigError(f"{where}: {at}{place.rstrip('`')}: {told}", path=where, key=at) from None

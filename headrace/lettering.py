@@ -133,7 +133,7 @@ def _load(repository: Repository, source: Source, letters: Sequence[Letter]) -> 
         good = _readable(layout, path)
         if good:
             path.write_bytes(b"\n".join(lines[number] for number in good) + b"\n")
-            load(layout, [path], _archive(repository), compression=repository.config.archive.compression)
+            load(layout, [path], _archive(repository), compression=repository.config.archive.compression or "lz4")
     return [letters[number] for number in good]
 
 

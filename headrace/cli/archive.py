@@ -35,7 +35,9 @@ def archive(
     ] = 300.0,
     retain: Annotated[str | None, option("--retain", metavar="90d", help="Remove files whose rows all arrived longer ago.")] = None,
     accept_gap: Annotated[bool, option("--accept-gap", help="Go on although Kafka has dropped what the archive lacks.")] = False,
-    compression: Annotated[str, option("--compression", metavar="CODEC", help="zstd (default), lz4, snappy or none.")] = "zstd",
+    compression: Annotated[
+        str | None, option("--compression", metavar="CODEC", help="zstd, lz4, snappy or none; that of [archive], or zstd, otherwise.")
+    ] = None,
     repo: Folder = None,
     env: Environment = None,
     as_json: Json = False,
@@ -54,10 +56,10 @@ def archive(
     from headrace.cli.output import print_json
     from headrace.durations import parse_duration
     from headrace.errors import InvalidValue
+    from headrace.settings import CODECS
 
-    codecs = ("zstd", "lz4", "snappy", "none")
-    if compression not in codecs:
-        raise InvalidValue(f"--compression {compression} is none of {', '.join(codecs)}", value=compression)
+    if compression is not None and compression not in CODECS:
+        raise InvalidValue(f"--compression {compression} is none of {', '.join(CODECS)}", value=compression)
     kept = None if retain is None else timedelta(microseconds=parse_duration(retain, "--retain"))
     if kept is not None and kept <= timedelta(0):
         raise InvalidValue(f"--retain {retain} keeps nothing: give how long rows are kept, such as 90d", value=retain)
@@ -70,7 +72,7 @@ def archive(
             rolling=Rolling(roll_rows, roll_bytes, roll_seconds),
             retain=kept,
             accept_gap=accept_gap,
-            compression=compression,
+            compression=compression or repository.config.archive.compression or "zstd",
             began=began,
         )
     if as_json:
@@ -116,18 +118,22 @@ def _log_lines(source: str, status: Callable[[], Status], ended: threading.Event
     before = status()
     while not ended.wait(LOG_EVERY_S):
         now = status()
-        told = {
-            "source": source,
-            "messages": now.messages,
-            "rows": now.rows,
-            "rate": round((now.messages - before.messages) / (now.seconds - before.seconds), 1),
-            "lag": now.lag,
-            "files": now.files,
-            "dead": now.dead,
-            "trouble": now.trouble,
-        }
-        print(json.dumps(told), file=sys.stderr, flush=True)
+        print(json.dumps(record(source, before, now)), file=sys.stderr, flush=True)
         before = now
+
+
+def record(source: str, before: Status, now: Status) -> dict[str, object]:
+    """What a line of the log says on how far a run is."""
+    return {
+        "source": source,
+        "messages": now.messages,
+        "rows": now.rows,
+        "rate": round((now.messages - before.messages) / max(1e-9, now.seconds - before.seconds), 1),
+        "lag": now.lag,
+        "files": now.files,
+        "dead": now.dead,
+        "trouble": now.trouble,
+    }
 
 
 def _live_line(source: str, status: Callable[[], Status], ended: threading.Event) -> None:

@@ -17,7 +17,7 @@ NOTHING_TAKEN = 1
 def load(
     context: Context,
     source: Annotated[str, argument("SOURCE", help="The source's name.")],
-    files: Annotated[list[str], argument("FILE…", help="Parquet, CSV or JSON lines; texts also .gz, .bz2, .zst, .lz4.")],
+    files: Annotated[list[str], argument("FILE", help="Parquet, CSV or JSON lines; texts also .gz, .bz2, .zst, .lz4.")],
     arrival: Annotated[
         str | None, option("--arrival", metavar="COLUMN", help="When an event reached the log; its event time otherwise.")
     ] = None,
@@ -49,7 +49,7 @@ def load(
                 archive_of(repository),
                 arrival=arrival,
                 partition=partition,
-                compression=repository.config.archive.compression,
+                compression=repository.config.archive.compression or "lz4",
                 progress=lambda _file, rows: update(rows, None),
             )
     except KeyboardInterrupt:

@@ -60,7 +60,9 @@ def check(context: Context, repo: Folder = None, env: Environment = None, as_jso
 
 def list_(
     context: Context,
-    kind: Annotated[str | None, argument("[sources|groups|features|services]")] = None,
+    kind: Annotated[
+        str | None, argument("KIND", help="sources, groups, features or services; all otherwise, but features with --json alone.")
+    ] = None,
     repo: Folder = None,
     env: Environment = None,
     as_json: Json = False,

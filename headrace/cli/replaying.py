@@ -16,7 +16,7 @@ _QUIET = re.compile(r"rows |coincide$|null (?!key )")
 
 def replay(
     context: Context,
-    names: Annotated[list[str], argument("GROUP…|SERVICE", help="What is computed.")],
+    names: Annotated[list[str], argument("GROUP|SERVICE", help="What is computed.")],
     rows: Annotated[
         str | None, option("--rows", metavar="events|steps", help="A row for every event (default), or the history of steps.")
     ] = None,

@@ -9,7 +9,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from headrace.cli.options import Context, Environment, Folder, Json, argument, open_repository, option
+from headrace.cli.options import Context, Environment, Folder, argument, open_repository, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ LINE_EVERY_S = 0.5
 
 def run(
     context: Context,
-    names: Annotated[list[str], argument("GROUP…|SERVICE", help="What is computed.")],
+    names: Annotated[list[str], argument("GROUP|SERVICE", help="What is computed.")],
     start: Annotated[str | None, option("--from", metavar="T", help="Kafka's messages since then alone: ISO, -1d, yesterday.")] = None,
     fresh: Annotated[bool, option("--fresh", help="Leave the checkpoint aside; make the state anew from the log.")] = False,
     accept_gap: Annotated[bool, option("--accept-gap", help="Go on although Kafka has dropped what the archive lacks.")] = False,
@@ -33,7 +33,7 @@ def run(
     metrics_port: Annotated[int | None, option("--metrics-port", metavar="PORT", help="Serve metrics for Prometheus there.")] = None,
     repo: Folder = None,
     env: Environment = None,
-    as_json: Json = False,
+    as_json: Annotated[bool, option("--json", help="With --dry-run: print JSON, for programs.")] = False,
 ) -> None:
     """Compute features on the live stream, with the dataflow that replays.
 

@@ -104,7 +104,7 @@ def trace(
 
 def explain(
     context: Context,
-    groups: Annotated[list[str], argument("GROUP…", help="Groups or services, planned together.")],
+    groups: Annotated[list[str], argument("GROUP|SERVICE", help="Groups or services, planned together.")],
     repo: Folder = None,
     env: Environment = None,
     as_json: Json = False,
@@ -133,7 +133,7 @@ def explain(
 def get(
     context: Context,
     group: Group,
-    keys: Annotated[list[str], argument("KEY…", help="Entities: 7 12, or user_id=7,category=shoes.")],
+    keys: Annotated[list[str], argument("KEY", help="Entities: 7 12, or user_id=7,category=shoes.")],
     at: At = None,
     request: Request = None,
     repo: Folder = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headrace.archive.letters import Letter, LetterBox
+from headrace.archiving import Archived
 from headrace.errors import UserError
 from headrace.lettering import find_letter, retry
 from headrace.repository import Repository
@@ -129,3 +130,20 @@ def test_without_a_broker_it_fails(headrace: Callable[..., Ran], shop: Path, mon
     done = headrace("archive", "clicks")
     assert done.code == 1
     assert done.err.startswith("headrace: no Kafka answers at 127.0.0.1:9: ")
+
+
+@pytest.mark.parametrize("settings, arguments, codec", [("", [], "zstd"), ("lz4", [], "lz4"), ("lz4", ["--compression", "snappy"], "snappy")])
+def test_the_codec_of_new_files(
+    headrace: Callable[..., Ran], shop: Path, monkeypatch: pytest.MonkeyPatch, settings: str, arguments: list[str], codec: str
+) -> None:
+    given = []
+
+    def archived(*_: object, compression: str, **__: object) -> Archived:
+        given.append(compression)
+        return Archived("clicks", "clicks", 0, 0, 0, 0, 0, 0, 0, 0.0, True)
+
+    monkeypatch.setattr("headrace.archiving.archive", archived)
+    if settings:
+        (shop / "headrace.toml").write_text(f'[archive]\ncompression = "{settings}"\n')
+    assert headrace("archive", "clicks", *arguments).code == 0
+    assert given == [codec]

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.config import Archive, Config, load_config, merged
+from headrace.config import Config, load_config, merged
 from headrace.errors import ConfigError
+from headrace.settings import Archive
 
 SHOP = """
 [project]
@@ -83,9 +84,16 @@ def test_variables_may_be_lists_and_go_deep(shop: Path) -> None:
     assert config.store_url("two") == "lmdb:///var/two"
 
 
+def test_variables_of_settings_that_are_no_text(shop: Path) -> None:
+    variables = {**SECRETS, "HEADRACE_STEPS__TOPICS": "true", "HEADRACE_STEPS__PARTITIONS": "4", "HEADRACE_PROJECT__NAME": "7"}
+    config = load_config(shop, variables={**variables, "HEADRACE_KAFKA__CLIENT": '{ "socket.timeout.ms" = 7 }'})
+    assert (config.steps.topics, config.steps.partitions, config.project.name) == (True, 4, "7")
+    assert (config.kafka.client["socket.timeout.ms"], config.kafka.client["sasl.username"]) == (7, "shop")
+
+
 def test_without_a_file_there_are_the_defaults(tmp_path: Path) -> None:
     assert load_config(tmp_path, variables={}) == Config(folder=str(tmp_path))
-    assert load_config(tmp_path, variables={}).archive == Archive(uri="archive", compression="lz4")
+    assert load_config(tmp_path, variables={}).archive == Archive(uri="archive", compression=None)
 
 
 def test_a_secret_replaces_and_is_replaced(shop: Path) -> None:
@@ -99,6 +107,9 @@ def test_a_secret_replaces_and_is_replaced(shop: Path) -> None:
         ({"HEADRACE_KAFKA__BROKER": "a"}, "environment variable HEADRACE_KAFKA__BROKER: unknown key 'kafka.broker' (did you mean 'brokers'?); there are: brokers, registry, client"),
         ({"HEADRACE_KAFAK__BROKERS": "a"}, "environment variable HEADRACE_KAFAK__BROKERS: unknown key 'kafak' (did you mean 'kafka'?); there are: project, kafka, archive, state, online, steps, stores, env"),
         ({"HEADRACE_KAFKA__BROKERS": "a", "HEADRACE_KAFKA__BROKERS__X": "b"}, "environment variable HEADRACE_KAFKA__BROKERS__X goes into a setting that another variable gives a plain value"),
+        ({"HEADRACE_STEPS__TOPICS": "yes"}, "environment variable HEADRACE_STEPS__TOPICS: steps.topics: expected `bool`, got `str`"),
+        ({"HEADRACE_STEPS__PARTITIONS": "0"}, "environment variable HEADRACE_STEPS__PARTITIONS: steps.partitions: expected `int` >= 1"),
+        ({"HEADRACE_KAFKA__BROKERS": '{ env = "NONE" }'}, "environment variable HEADRACE_KAFKA__BROKERS: kafka.brokers reads the environment variable NONE, which is not set"),
     ],
 )  # fmt: skip
 def test_variables_that_cannot_be(tmp_path: Path, variables: dict[str, str], text: str) -> None:
