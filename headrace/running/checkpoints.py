@@ -6,9 +6,10 @@
     ids-K-PP         the identities that reader PP has seen since the checkpoint before, where a source is `unique`
     complete-K.json  all notes of K in one; only what has one counts
 
-Promises that a checkpoint counts when every reader and every shard has noted it, that files appear whole, and that what a counted
-checkpoint needs stays until a newer one counts; so does what was made since, until a newer one counts on what was made later. `FORMAT`
-changes with any of this, with the hash of entities and with the number of shards.
+Behind the numbers of a name stands the run that wrote the file: none ever writes over another's (`headrace.running.claims`). Promises that
+a checkpoint counts when every reader and every shard has noted it, that files appear whole, and that what a counted checkpoint needs stays
+until a newer one counts; so does what was made since, until a newer one counts on what was made later. `FORMAT` changes with any of this,
+with the hash of entities and with the number of shards.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.archive import Folder
 from headrace.archive.folder import failures
 from headrace.errors import StorageError
+from headrace.running.claims import check, newest_claim
 from headrace.running.packing import Packed, packed, unpacked
 from sources.partition import Place
 
@@ -33,13 +35,15 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-FORMAT = 3
+FORMAT = 4
 META = "format.json"
 PORTION = 5_000
 """So many identities are pickled at once."""
-_FILE = re.compile(r"(?:(state|ids)-(\d{12})-(\d+)|note-(\d{12})-(?:part|shards)-\d+\.json|complete-(\d{12})\.json)")
+_RUN = r"(?:-[0-9a-f]+)?"
+_FILE = re.compile(
+    rf"(?:(state|ids)-(\d{{12}})-(\d+){_RUN}|note-(\d{{12}})-(?:part|shards)-\d+{_RUN}\.json|complete-(\d{{12}}){_RUN}\.json)"
+)
 _MADE = re.compile(r"made-(\d{12})-(\d+)-[0-9a-f]+")
-_SHARDS = re.compile(r"note-(\d{12})-shards-\d+\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +64,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """A checkpoint that counts: the places of the readers by `source/partition`, the files with the identities that each of them has seen,
-    and for each shard the links that its state is made of.
+    """A checkpoint that counts, by its `file`: the places of the readers by `source/partition`, the files with the identities that each of
+    them has seen, and for each shard the links that its state is made of.
     """
 
     number: int
     places: dict[str, dict[str, int]]
     identities: list[list[str]]
     shards: dict[int, list[Link]]
+    file: str = ""
 
     def by_name(self) -> dict[tuple[str, int], Place]:
         """The places by (source, partition)."""
@@ -79,10 +84,14 @@ class Complete:
 
 
 class Checkpoints:
-    """The folder of one plan: `what` says what is kept in it, and another `what` is refused."""
+    """The folder of one plan: `what` says what is kept in it, and another `what` is refused. `run` names who writes, in hex digits."""
 
-    def __init__(self, uri: str, options: Mapping[str, Any] | None = None) -> None:
-        self.folder = Folder(uri, options)
+    def __init__(self, uri: str, options: Mapping[str, Any] | None = None, run: str = "") -> None:
+        self.folder, self.run = Folder(uri, options), run
+
+    @property
+    def _tail(self) -> str:
+        return f"-{self.run}" if self.run else ""
 
     def begin(self, what: Mapping[str, Any]) -> None:
         """Claim the folder; raises `StorageError` where it holds something that this version cannot read."""
@@ -100,15 +109,17 @@ class Checkpoints:
 
     def newest(self) -> Complete | None:
         """The newest checkpoint that counts; None where there is none."""
-        numbers = sorted(int(found[5]) for name in self.folder.names() if (found := _FILE.fullmatch(name)) and found[5])
-        if not numbers:
-            return None
-        told = json.loads(self.read(f"complete-{numbers[-1]:012d}.json"))
-        return _complete(numbers[-1], told)
+        name = self.newest_name()
+        return None if name is None else _complete(name, json.loads(self.read(name)))
+
+    def newest_name(self) -> str | None:
+        """The file of the newest checkpoint that counts."""
+        found = [(int(match[5]), name) for name in self.folder.names() if (match := _FILE.fullmatch(name)) and match[5]]
+        return max(found)[1] if found else None
 
     def write_parts(self, number: int, process: int, parts: Mapping[int, Packed], rows: Mapping[int, int] | None) -> dict[int, Link]:
         """Write what a process keeps of its shards into one file; the link to each. `rows`: how many each has, None for whole states."""
-        name = f"state-{number:012d}-{process:02d}"
+        name = f"state-{number:012d}-{process:02d}{self._tail}"
         self.write(name, Packed([buffer for part in parts.values() for buffer in part.buffers]))
         links, offset = {}, 0
         for shard, data in parts.items():
@@ -127,7 +138,7 @@ class Checkpoints:
     def note_shards(self, number: int, process: int, links: Mapping[int, Sequence[Link]]) -> None:
         """The shards of a process are safe."""
         told = {str(shard): [astuple(link) for link in chain] for shard, chain in links.items()}
-        self.write(f"note-{number:012d}-shards-{process}.json", json.dumps(told).encode())
+        self.write(f"note-{number:012d}-shards-{process}{self._tail}.json", json.dumps(told).encode())
 
     def note_part(self, number: int, part: int, places: Mapping[tuple[str, int], Place], identities: Sequence[str]) -> None:
         """A reader stands there at the end of a checkpoint; the files `identities` hold what it has seen."""
@@ -135,11 +146,12 @@ class Checkpoints:
             f"{source}/{p}": {"offset": place.offset, "arrival_us": place.arrival_us, "newest_us": place.newest_us}
             for (source, p), place in places.items()
         }
-        self.write(f"note-{number:012d}-part-{part}.json", json.dumps({"places": told, "identities": list(identities)}).encode())
+        data = json.dumps({"places": told, "identities": list(identities)}).encode()
+        self.write(f"note-{number:012d}-part-{part}{self._tail}.json", data)
 
     def write_identities(self, number: int, part: int, entries: Sequence[Any]) -> str:
         """Write identities that a reader has seen; the name of their file."""
-        name = f"ids-{number:012d}-{part:02d}"
+        name = f"ids-{number:012d}-{part:02d}{self._tail}"
         # in portions, since a pickle holds the interpreter until it is done
         portions = [pickle.dumps(entries[at : at + PORTION]) for at in range(0, len(entries), PORTION)]
         self.write(name, packed([pickle.PickleBuffer(portion) for portion in portions]))
@@ -150,15 +162,16 @@ class Checkpoints:
         return [entry for portion in unpacked(self.read(name)) for entry in pickle.loads(portion)]
 
     def complete(self, number: int, parts: int, shards: int) -> Complete | None:
-        """Let a checkpoint count, if all have noted it."""
+        """Let a checkpoint count, if all have noted it; raises `TakenOver` where another run has the state now."""
         names = set(self.folder.names())
-        wanted = [f"note-{number:012d}-part-{i}.json" for i in range(parts)]
+        check(self, names)
+        wanted = [f"note-{number:012d}-part-{i}{self._tail}.json" for i in range(parts)]
         if not names.issuperset(wanted):
             return None
         links: dict[str, Any] = {}
-        for name in names:
-            if (found := _SHARDS.fullmatch(name)) and int(found[1]) == number:
-                links |= json.loads(self.read(name))
+        noted = re.compile(rf"note-{number:012d}-shards-\d+{self._tail}\.json")
+        for name in filter(noted.fullmatch, names):
+            links |= json.loads(self.read(name))
         if len(links) < shards:
             return None
         notes = [json.loads(self.read(name)) for name in wanted]
@@ -170,20 +183,26 @@ class Checkpoints:
             "identities": [note["identities"] for note in notes],
             "shards": links,
         }
-        self.write(f"complete-{number:012d}.json", json.dumps(told).encode())
-        return _complete(number, told)
+        name = f"complete-{number:012d}{self._tail}.json"
+        self.write(name, json.dumps(told).encode())
+        return _complete(name, told)
 
     def tidy(self, newest: Complete | None, *, all_others: bool = False) -> None:
-        """Remove what no checkpoint that counts needs; `all_others` also what was begun behind the newest, when nobody is writing."""
+        """Remove what no checkpoint that counts needs; `all_others` also what was begun behind the newest, when nobody is writing.
+
+        Raises `TakenOver` where another run has the state now.
+        """
         needed: set[str | None] = set()
         made: dict[int, int] = {}
         if newest is not None:
-            needed |= {f"complete-{newest.number:012d}.json", *(name for names in newest.identities for name in names)}
+            needed |= {newest.file, *(name for names in newest.identities for name in names)}
             needed |= {link.file for links in newest.shards.values() for link in links}
             for shard, links in newest.shards.items():
                 made[shard] = max((link.number for link in links if _MADE.fullmatch(link.file)), default=-1)
         limit = -1 if newest is None else newest.number
-        for name in self.folder.names():
+        there = self.folder.names()
+        check(self, there)
+        for name in there:
             if name in needed:
                 continue
             if found := _FILE.fullmatch(name):
@@ -226,14 +245,16 @@ class Checkpoints:
             raise self.folder.failed("read", name, error) from error
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove everything but claims."""
+        claim = newest_claim(self.folder.names())
         for name in self.folder.names():
-            self.folder.remove(name)
+            if name != claim:
+                self.folder.remove(name)
 
 
-def _complete(number: int, told: Mapping[str, Any]) -> Complete:
+def _complete(name: str, told: Mapping[str, Any]) -> Complete:
     shards = {int(shard): [Link(*link) for link in links] for shard, links in told["shards"].items()}
-    return Complete(number, told["places"], told["identities"], shards)
+    return Complete(int(name.removesuffix(".json").split("-")[1]), told["places"], told["identities"], shards, name)
 
 
 def _difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:

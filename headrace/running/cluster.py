@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import HeadraceError
 from replay.cluster import free_port
 
+from .claims import check
 from .desk import ask_to_stop, clear_stops
 from .telling import written
 
@@ -73,6 +74,7 @@ def run_cluster(job: RunJob, checkpoints: Checkpoints, began: Callable[[Start, A
             failed = _once(job, cluster)
             if failed is None:
                 return
+            check(checkpoints, checkpoints.folder.names())
             complete = checkpoints.newest()
             progressed = complete is not None and complete.number > job.first_number
             failures = 0 if progressed else failures + 1

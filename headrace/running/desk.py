@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from headrace.errors import StorageError
+from headrace.running.claims import TakenOver, check
 from sources.identities import remembered
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class RunDesk:
         self.make_safe: Callable[[], None] | None = None
         self.write_now: Callable[[], None] | None = None
         self.stop_at: int | None = None
+        self.taken_over: TakenOver | None = None
         self.reason = ""
         self.lead = False
         self._seen: frozenset[str] = frozenset()
@@ -141,7 +143,9 @@ class RunDesk:
             ask_to_stop(self.checkpoints, reason)
 
     def _look(self, part: int, now: int) -> None:
-        """Whether somebody has asked for a stop."""
+        """Whether somebody has asked for a stop, or has taken over: that is raised."""
+        if self.taken_over is not None:
+            raise self.taken_over
         if self.stop_at is not None:
             return
         if self.parts == 1 and self.reason:
@@ -160,7 +164,11 @@ class RunDesk:
         """Look for stops every now and then: a listing may take its time."""
         while not self._ended.wait(POLL_S):
             try:
-                self._seen = frozenset(self.checkpoints.folder.names()) & {STOP, STOP_AT}
+                names = frozenset(self.checkpoints.folder.names())
+                check(self.checkpoints, names)
+                self._seen = names & {STOP, STOP_AT}
+            except TakenOver as error:
+                self.taken_over = error
             except (OSError, StorageError) as error:
                 self.watch.trouble = str(error)
 
@@ -179,6 +187,9 @@ class RunDesk:
                     continue
                 self.watch.checkpoint = {"number": number, "seconds": time.monotonic() - noted, "at": time.time()}
                 self.checkpoints.tidy(found)
+            except TakenOver as error:
+                self.taken_over = error
+                return False
             except (StorageError, OSError) as error:
                 self.watch.trouble = str(error)
                 return False
@@ -189,7 +200,7 @@ class RunDesk:
         return not self._noted
 
     def close(self, timeout_s: float = 60.0) -> bool:
-        """Wait until the last checkpoint counts; whether it does."""
+        """Wait until the last checkpoint counts; whether it does. Raises `TakenOver` where another run has the state now."""
         self._notes.shutdown(wait=True)
         self._ended.set()
         if not self.lead:
@@ -198,6 +209,8 @@ class RunDesk:
             self._completer.join()
         until = time.monotonic() + timeout_s
         while not self._completed():
+            if self.taken_over is not None:
+                raise self.taken_over
             if time.monotonic() > until:
                 return False
             time.sleep(PART_S)

@@ -75,13 +75,14 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunJob:
-    """`groups` are names; `first_number` is the checkpoint that the run begins behind."""
+    """`groups` are names; `first_number` is the checkpoint that the run begins behind; `run` is the name of the run in files."""
 
     repository: str
     env: str | None
     groups: tuple[str, ...]
     start: Start
     options: RunOptions
+    run: str = ""
 
     @property
     def first_number(self) -> int:
@@ -103,7 +104,7 @@ class RunWorker:
         groups = [repository.groups[name] for name in job.groups]
         self.plan = build_plan(groups)
         self.layouts = [build_layout(self.plan, key, t.STEPS) for key in range(len(self.plan.keys))]
-        self.checkpoints = checkpoints_of(repository, groups)
+        self.checkpoints = checkpoints_of(repository, groups, job.run)
         self.watch = Watch()
         options = job.options
         stop_epochs = max(2, round(3.0 / options.epoch_s))

@@ -1,6 +1,6 @@
 """`headrace run` as a function: where the groups start, what has to be replayed first, then the live flow until it is told to stop.
 
-It promises one run at a time for the same groups on one machine, and that a run of a changed definition replaces the one of the old as
+It promises one run at a time for the same groups, and that a run of a changed definition replaces the one of the old as
 soon as it has caught up.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from sinks.online import open_store
 
 from .bootstrap import bootstrap
 from .checkpoints import Checkpoints
+from .claims import claimed
 from .desk import ask_to_stop, clear_stops
 from .job import RunJob, RunOptions, RunWorker
 from .metrics import serving
@@ -80,11 +82,13 @@ def run(
     Raises `Gap`, `ConfigError` without brokers, `InvalidValue` where the same groups run already, and what ends the flow.
     """
     options = options or RunOptions()
-    groups, start = plan_run(repository, names, since, fresh, options.processes)
-    if start.gaps and not accept_gap:
-        raise Gap(gap_text(start.gaps), gaps=start.gaps)
-    checkpoints = checkpoints_of(repository, groups)
+    groups, start = _planned(repository, names, since, fresh, accept_gap, options)
+    checkpoints = checkpoints_of(repository, groups, uuid.uuid4().hex[:8])
     with only_one(checkpoints):
+        known = None if start.complete is None else start.complete.file
+        if not fresh and since is None and start.unreadable is None and checkpoints.newest_name() != known:
+            # another run has gone on, and ended, meanwhile
+            groups, start = _planned(repository, names, since, fresh, accept_gap, options)
         if start.complete is None:
             checkpoints.clear()
         checkpoints.begin(what_is_kept(groups, start.shards))
@@ -93,7 +97,7 @@ def run(
         make_step_topics(repository, [group.name for group in groups])
         if start.how == ARCHIVE:
             start = _from_archive(repository, groups, start, checkpoints, progress)
-        job = RunJob(str(repository.path), repository.config.env, tuple(g.name for g in groups), start, options)
+        job = RunJob(str(repository.path), repository.config.env, tuple(g.name for g in groups), start, options, checkpoints.run)
         if options.processes > 1:
             from .cluster import run_cluster
 
@@ -105,6 +109,15 @@ def run(
             if began is not None:
                 began(start, worker)
             worker.execute()
+
+
+def _planned(
+    repository: Repository, names: Sequence[str], since: Any, fresh: bool, accept_gap: bool, options: RunOptions
+) -> tuple[list[FeatureGroup], Start]:
+    groups, start = plan_run(repository, names, since, fresh, options.processes)
+    if start.gaps and not accept_gap:
+        raise Gap(gap_text(start.gaps), gaps=start.gaps)
+    return groups, start
 
 
 def _from_archive(
@@ -134,9 +147,10 @@ def replace_others(checkpoints: Checkpoints) -> None:
 
 @contextmanager
 def only_one(checkpoints: Checkpoints) -> Iterator[None]:
-    """Nobody else on this machine runs the same groups while it is entered."""
+    """Nobody else runs the same groups while it is entered."""
     if not checkpoints.folder.local:
-        yield
+        with claimed(checkpoints):
+            yield
         return
     folder = Path(checkpoints.folder.uri)
     folder.mkdir(parents=True, exist_ok=True)

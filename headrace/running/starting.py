@@ -82,14 +82,14 @@ def log_of(repository: Repository, source: str) -> FileLog:
     return FileLog(archive, Layout.of(repository.sources[source].base))
 
 
-def checkpoints_of(repository: Repository, groups: Sequence[FeatureGroup]) -> Checkpoints:
-    """The folder of the checkpoints of these groups: it is told apart by their names and digests."""
+def checkpoints_of(repository: Repository, groups: Sequence[FeatureGroup], run: str = "") -> Checkpoints:
+    """The folder of the checkpoints of these groups: it is told apart by their names and digests. `run` names who writes in it."""
     import hashlib
 
     names = "+".join(sorted(group.name for group in groups))
     digest = hashlib.sha256("\n".join(sorted(f"{group.name} {group.digest}" for group in groups)).encode()).hexdigest()[:16]
     uri = f"{repository.config.state_uri}/{repository.config.named(names)}/{digest}"
-    return Checkpoints(uri, repository.config.state.options)
+    return Checkpoints(uri, repository.config.state.options, run)
 
 
 def what_is_kept(groups: Sequence[FeatureGroup], shards: int = FEW_SHARDS) -> dict[str, Any]:
