@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from operators.buffers import OUTPUT
+from operators.growing import NOTHING, Words
 from operators.kernels import entities, events, probes, release, steps
 from operators.kernels import tables as t
 from operators.machine.addresses import address
@@ -68,9 +69,7 @@ class KeyState:
         self.key_at = np.zeros((16 if not exact_hash else 1, 2), np.int64)
         self.arena = np.zeros(64, np.uint8)
         self.arena_top = 0
-        self.record = np.zeros((17, len(layout.template)), np.int64)
-        self.record[-1] = layout.template
-        self.pool = np.zeros(1024, np.int64)
+        self._hold(np.zeros((16, len(layout.template)), np.int64), NOTHING)
         self.blocks = np.full((max(1, layout.free_kinds), t.FREE_CLASSES), -1, np.int64)
         self.control = np.zeros(t.CTL_WORDS + groups, np.int64)
         self.control[t.CTL_LOG2] = 1
@@ -81,6 +80,14 @@ class KeyState:
         self.columns = np.zeros((2, 0), np.int64)
         self.described: Array | None = None
         self.positions = np.zeros(max(1, len(layout.tables.tracks)), np.int64)
+
+    def _hold(self, record: Array, pool: Array) -> None:
+        """Have copies of these: the record with the layout's template behind it, the pool with some room."""
+        rows, width = record.shape
+        self._records, self._words = Words(record.ravel(), (rows + 1) * width), Words(pool, len(pool) + 1024)
+        self.record: Array = self._records.array.reshape(rows + 1, width)
+        self.pool = self._words.array
+        self.record[-1] = self.layout.template
 
     # growth
 
@@ -93,21 +100,21 @@ class KeyState:
             self.alive = _enlarged(self.alive, size)
             if not self.exact_hash:
                 self.key_at = np.resize(self.key_at, (size, 2))
-            record = np.empty((size + 1, self.record.shape[1]), np.int64)
-            record[: self.count] = self.record[: self.count]
-            record[-1] = self.layout.template
-            self.record = record
+            width = len(self.layout.template)
+            self.record = NOTHING   # a view would keep it where it is
+            self._records.enlarge((size + 1) * width, self.count * width)
+            self.record = self._records.array.reshape(size + 1, width)
+            self.record[-1] = self.layout.template
         if 3 * size > 2 * len(self.slots):
             self.slots = np.full(2 * len(self.slots), entities.EMPTY, np.int32)
             entities.rehash(self.slots, self.record, self.record.shape[1], self.alive, self.count)
 
     def _grow_pool(self, more: int) -> None:
-        # memory that nothing was written to takes none of the machine's; what is copied does, so that copies are to be seldom
+        # memory that nothing was written to takes none of the machine's
         size = len(self.pool) + max(min(7 * len(self.pool), max(LARGE_WORDS, len(self.pool) // 2)), 2 * more + 1024)
-        pool = np.empty(size, np.int64)
-        top = int(self.control[t.CTL_TOP])
-        pool[:top] = self.pool[:top]
-        self.pool = pool
+        self.pool = NOTHING
+        self._words.enlarge(size, int(self.control[t.CTL_TOP]))
+        self.pool = self._words.array
 
     def _room_unit(self) -> int:
         """Words that one row can add to the pool for each slot of the largest ring: every ring doubles, every deque is filled anew."""
@@ -274,8 +281,7 @@ class KeyState:
         if not exact_hash:
             self.key_at = frozen["key_at"].copy()
         self.arena = np.concatenate([frozen["arena"], np.zeros(64, np.uint8)])
-        self.record = np.concatenate([frozen["record"], layout.template.reshape(1, -1)])
-        self.pool = np.concatenate([frozen["pool"], np.zeros(1024, np.int64)])
+        self._hold(frozen["record"], frozen["pool"])
         self.blocks, self.control = frozen["blocks"].copy(), frozen["control"].copy()
         self.timer_time, self.timer_entity = frozen["timer_time"].copy(), frozen["timer_entity"].copy()
         self.texts = Texts.thaw(frozen)
