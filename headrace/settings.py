@@ -61,7 +61,7 @@ class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uri: Annotated[str, told("A folder beside the file, or a URI of any file system that fsspec reaches.", "s3://bucket/log")] = "archive"
     options: Annotated[
         dict[str, Any],
-        told("Goes to the file system of `uri` as it stands; a local folder has none.", {"endpoint_url": "http://minio:9000"}),
+        told("Goes to the file system of `uri` as it stands; a local folder has none.", {"client_kwargs": {"endpoint_url": "http://minio:9000"}}),
     ] = {}
     compression: Annotated[
         Codec | None,
@@ -75,7 +75,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     uri: Annotated[str, told("A folder beside the file, or a URI of any file system that fsspec reaches.", "s3://bucket/state")] = "state"
     options: Annotated[
         dict[str, Any],
-        told("Goes to the file system of `uri` as it stands; a local folder has none.", {"endpoint_url": "http://minio:9000"}),
+        told("Goes to the file system of `uri` as it stands; a local folder has none.", {"client_kwargs": {"endpoint_url": "http://minio:9000"}}),
     ] = {}
 
 
@@ -83,7 +83,7 @@ class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An online store by the name NAME. One that `[online]` does not name is not opened."""
 
     url: Annotated[
-        str, told("Which kind of store, and where: `lmdb://` and a folder beside the file, or an absolute one behind it.", "lmdb://online")
+        str, told("Which kind of store, and where: `lmdb://folder` is beside the file, `lmdb:///var/folder` where it says.", "lmdb://online")
     ]
     options: Annotated[dict[str, Any], told("Options of the kind of store; `lmdb://` has none, and refuses any.")] = {}
 

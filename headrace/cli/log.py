@@ -21,7 +21,7 @@ def load(
     arrival: Annotated[
         str | None, option("--arrival", metavar="COLUMN", help="When an event reached the log; its event time otherwise.")
     ] = None,
-    partition: Annotated[int, option("--partition", help="The partition of the log that the rows go to (0).", min=0)] = 0,
+    partition: Annotated[int, option("--partition", metavar="N", help="The partition of the log that the rows go to (0).", min=0)] = 0,
     repo: Folder = None,
     env: Environment = None,
     as_json: Json = False,

@@ -34,7 +34,8 @@ Folder = Annotated[
 Environment = Annotated[
     str | None, option("--env", metavar="NAME", help="The environment of headrace.toml; HEADRACE_ENV otherwise.")
 ]
-Json = Annotated[bool, option("--json", help="Print JSON, for programs.")]
+JSON_HELP = "Print JSON, for programs."
+Json = Annotated[bool, option("--json", help=JSON_HELP)]
 From = Annotated[str | None, option("--from", metavar="T", help="ISO, -1d (before now), yesterday.")]
 To = Annotated[str | None, option("--to", metavar="T", help="Up to this instant, which is not included.")]
 

@@ -70,8 +70,9 @@ class Metrics:
         watch = self.worker.watch
         counts = watch.counted_by_now()
         yield from _events(counts)
-        yield _counter("headrace_steps", "Steps computed, by group.", ["group"], _one_label(watch.steps))
-        yield _counter("headrace_store_writes", "Steps written to each store, by group.", ["group"], _one_label(watch.stored))
+        yield _counter("headrace_steps", "Steps that came to the online stores, by group.", ["group"], _one_label(watch.steps))
+        told = "Of these, the newest of each entity in a batch: written to every store, by group."
+        yield _counter("headrace_store_writes", told, ["group"], _one_label(watch.stored))
         yield from _values(counts)
         yield from self._lag()
         yield self._delays()
@@ -117,8 +118,8 @@ class Metrics:
         if compaction is not None:
             for what, told, value in (
                 ("states", "Whole states of a shard that were made beside the flow.", compaction.states),
-                ("states_seconds", "What making them took, and joining rows.", compaction.seconds),
-                ("states_bytes", "Bytes written for it.", compaction.written_bytes),
+                ("states_seconds", "Seconds that making them took, and joining rows.", compaction.seconds),
+                ("states_bytes", "Bytes that were written for both.", compaction.written_bytes),
             ):
                 yield _counter(f"headrace_checkpoint_{what}", told, [], {(): value})
         found = self.worker.watch.checkpoint
@@ -158,7 +159,8 @@ def _values(counts: Mapping[str, int]) -> Iterable[Any]:
             source = key.rpartition(" ")[2]
             null_keys[source] = null_keys.get(source, 0) + n
     yield _counter("headrace_null_key_events", "Events without a value in a key column, by source.", ["source"], _one_label(null_keys))
-    yield _counter("headrace_overflowed_values", "Values outside their type.", [], {(): counts.get("overflow", 0)})
+    told = "Values that their type cannot hold, and that are null."
+    yield _counter("headrace_overflowed_values", told, [], {(): counts.get("overflow", 0)})
 
 
 def _behind(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
