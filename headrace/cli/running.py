@@ -30,7 +30,10 @@ def run(
     dry_run: Annotated[bool, option("--dry-run", help="Say where it would start, and write nothing.")] = False,
     processes: Annotated[int, option("--processes", metavar="N", help="How many processes share the work (1).", min=1)] = 1,
     checkpoint_s: Annotated[float, option("--checkpoint-seconds", metavar="S", help="How far checkpoints are apart (10).", min=0.5)] = 10.0,
-    metrics_port: Annotated[int | None, option("--metrics-port", metavar="PORT", help="Serve metrics for Prometheus there.")] = None,
+    metrics_port: Annotated[
+        int | None,
+        option("--metrics-port", metavar="PORT", help="Serve metrics for Prometheus there; N processes at N ports from there.", min=1, max=65_535),
+    ] = None,
     repo: Folder = None,
     env: Environment = None,
     as_json: Annotated[bool, option("--json", help="With --dry-run: print JSON, for programs.")] = False,

@@ -27,7 +27,8 @@ def verify(
 ) -> None:
     """Compare the online store with a replay of the log, cell by cell, at the same place in the log.
 
-    It ends with 0 where all cells are equal, with 1 where one differs. Entities whose newest events are not archived yet are not counted.
+    It ends with 0 where all cells are equal, with 1 where one differs. Entities whose newest events are not archived yet are not counted:
+    where that is all of them nothing was compared, and it ends with 0 as well.
 
     Example:
       headrace verify buyer_activity

@@ -62,6 +62,7 @@ def test_every_command_has_an_example(headrace: Callable[..., Ran], command: str
         (["show", "clicks", "--nn", "3"], "no such option: --nn"),
         (["show", "clicks", "-n", "some"], "invalid value for '-n': "),
         (["replay", "--processes", "0"], "invalid value for '--processes': "),
+        (["run", "--metrics-port", "70000"], "invalid value for '--metrics-port': "),
     ],
 )
 def test_a_wrong_command_line(headrace: Callable[..., Ran], arguments: list[str], text: str) -> None:
