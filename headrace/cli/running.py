@@ -32,7 +32,7 @@ def run(
     checkpoint_s: Annotated[float, option("--checkpoint-seconds", metavar="S", help="How far checkpoints are apart (10).", min=0.5)] = 10.0,
     metrics_port: Annotated[
         int | None,
-        option("--metrics-port", metavar="PORT", help="Serve metrics for Prometheus there; N processes at N ports from there.", min=1, max=65_535),
+        option("--metrics-port", metavar="PORT", help="Serve metrics for Prometheus there; N processes take N ports.", min=1, max=65_535),
     ] = None,
     repo: Folder = None,
     env: Environment = None,
