@@ -2,8 +2,9 @@
 
 Goal: one process, JSON whose event times span more than eight days, exact 1 h / 1 d / 7 d of count, sum, max and a ratio, into LMDB: at
 least 200,000 events a second sustained; the archive 400,000; event → visible online at 20,000 a second: the median over 10-second segments
-of the 99th percentile at most twice that of a bare produce → consume, both in turns. In the same run consuming and decoding with nothing
-behind, and Bytewax's own window. It needs Java and Maven for the broker, and does not measure imports, compilation, or a network.
+of the 99th percentile at most twice that of a bare produce → consume, both in turns; a run that begins with the archive makes its state at
+the rate of a replay. In the same run consuming and decoding with nothing behind, and Bytewax's own window. It needs Java and Maven for the
+broker, and does not measure imports, compilation, or a network.
 
 Rates are messages over the seconds from the first one taken to the last one in the store. Where the time goes is the share of each step's
 own thread, measured by clocks around it; reader and flow share the interpreter's lock.
@@ -72,7 +73,7 @@ def main(arguments: list[str] | None = None, on: Broker | None = None) -> dict[s
         part("produce", folder, broker.bootstrap, topic, str(chosen.messages), str(chosen.keys))
         shares = part("live", folder, broker.bootstrap, topic, str(chosen.messages))
         figures["live"] = shares.pop("rate")
-        for name in ("decode", "archive", "window"):
+        for name in ("decode", "archive", "replay", "bootstrap", "window"):
             messages = min(chosen.messages, chosen.window_messages) if name == "window" else chosen.messages
             figures[name] = part(name, folder, broker.bootstrap, topic, str(messages))["rate"]
         print(f"{chosen.messages:,} messages, {chosen.keys:,} keys, {PARTITIONS} partitions, {len(os.sched_getaffinity(0))} cores\n")
@@ -81,6 +82,8 @@ def main(arguments: list[str] | None = None, on: Broker | None = None) -> dict[s
             "live": "live: three exact windows, to the store",
             "decode": "consume and decode alone",
             "archive": "archive",
+            "replay": "replay of that archive, a row for each event",
+            "bootstrap": "the state of a run made of that archive, and the store",
             "window": "Bytewax's own window, 1 h / 5 min",
         }
         for name, text in told.items():

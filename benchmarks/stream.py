@@ -257,6 +257,40 @@ def archive(_brokers: str, _topic: str, count: str) -> dict[str, float]:
     return {"rate": int(count) / (time.time() - first[0])}
 
 
+def replay(_brokers: str, _topic: str, count: str) -> dict[str, float]:
+    """The log into a row for each of its events."""
+    from headrace.repository import Repository
+    from replay.files import replay_files
+
+    repository, begun = Repository("."), 0.0
+    for out in ("warm", "replayed"):
+        begun = time.time()
+        replay_files(repository, repository.resolve(["activity"]), out)
+    return {"rate": int(count) / (time.time() - begun)}
+
+
+def bootstrap(_brokers: str, _topic: str, count: str) -> dict[str, float]:
+    """A run whose state is made of the log, until it has its first checkpoint and the stores, and until it has caught up with Kafka."""
+    from headrace.repository import Repository
+    from headrace.running.run import run
+
+    begun, at = 0.0, dict[str, float]()
+
+    def began(_: Any, worker: RunWorker) -> None:
+        at["began"] = time.time()
+
+        def caught_up() -> None:
+            at["caught up"] = time.time()
+            worker.desk.stop("the end")
+
+        worker.desk.on_caught_up = caught_up
+
+    for _ in ("warm", "measured"):
+        begun = time.time()
+        run(Repository("."), ["activity"], fresh=True, began=began)
+    return {"rate": int(count) / (at["began"] - begun), "until_caught_up_s": at["caught up"] - at["began"]}
+
+
 def window(brokers: str, topic: str, count: str) -> dict[str, float]:
     """Bytewax's own window over the first messages: 1 h every 5 min, count and sum."""
     import bytewax.operators as op
@@ -288,7 +322,7 @@ def window(brokers: str, topic: str, count: str) -> dict[str, float]:
 
 PARTS: dict[str, Callable[..., dict[str, float]]] = {
     "produce": produce, "produce-at": produce_at, "live": live, "visible": visible, "bare": bare, "decode": decode, "archive": archive,
-    "window": window,
+    "replay": replay, "bootstrap": bootstrap, "window": window,
 }  # fmt: skip
 
 if __name__ == "__main__":
