@@ -72,9 +72,9 @@ class Verified:
     differences: tuple[Difference, ...]
 
     @property
-    def share(self) -> float:
-        """The share of the cells that are equal; 1 where none was compared."""
-        return self.equal / self.cells if self.cells else 1.0
+    def share(self) -> float | None:
+        """The share of the cells that are equal; None where none was compared."""
+        return self.equal / self.cells if self.cells else None
 
 
 def verify(

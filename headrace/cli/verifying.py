@@ -11,7 +11,7 @@ from headrace.cli.options import Context, Environment, Folder, Json, argument, o
 if TYPE_CHECKING:
     from headrace.verifying import Verified
 
-DIFFERENT = 1
+NOT_PROVED = 1
 
 
 def verify(
@@ -28,7 +28,7 @@ def verify(
     """Compare the online store with a replay of the log, cell by cell, at the same place in the log.
 
     It ends with 0 where all cells are equal, with 1 where one differs. Entities whose newest events are not archived yet are not counted:
-    where that is all of them nothing was compared, and it ends with 0 as well.
+    where that is all of them nothing was proved, and it ends with 1 as well.
 
     Example:
       headrace verify buyer_activity
@@ -45,8 +45,8 @@ def verify(
         print_json(_as_dict(found, limit))
     else:
         _tell(found, limit)
-    if found.equal < found.cells:
-        raise typer.Exit(DIFFERENT)
+    if found.equal < found.cells or not found.cells:
+        raise typer.Exit(NOT_PROVED)
 
 
 def _as_dict(found: Verified, limit: int) -> dict[str, object]:

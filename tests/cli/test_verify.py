@@ -149,6 +149,14 @@ def test_what_is_not_archived_yet_is_told_apart(filled: Path, headrace: Any, mon
     ran = headrace("-C", filled, "verify", "popular", "-n", 1000)
     assert ran.code == 0
     assert ran.out == "popular: 100 %, 24 cells of 24 equal, in 8 of 9 entities\n1 entity more not archived yet, and not counted\n"
+    # nothing compared proves nothing
+    change(filled, "popular", later, entities=9)
+    ran = headrace("-C", filled, "verify", "popular", "-n", 1000, "--json")
+    told = json.loads(ran.out)
+    assert (ran.code, told["entities"], told["not_archived"], told["cells"], told["share"]) == (1, 0, 9, 0, None)
+    ran = headrace("-C", filled, "verify", "popular", "-n", 1000)
+    assert ran.code == 1
+    assert ran.out == "popular: nothing was compared\n9 entities more not archived yet, and not counted\n"
     monkeypatch.setattr(sources.topics, "watermarks", lambda *_: {7: (0, 0)})
     assert headrace("-C", filled, "verify", "popular", "-n", 1000).code == 1
 
