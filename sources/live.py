@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from headrace.errors import HeadraceError
 from operators.shard import shard_keys
 from operators.shares import Share
 
@@ -35,6 +36,10 @@ class Desk(Protocol):
 
     def ends(self, part: int) -> bool:
         """Whether the epoch that has just ended is the part's last."""
+        ...
+
+    def ends_with(self, error: Exception) -> bool:
+        """Reading has failed: whether the flow may come to its end and the error be raised behind it, without a panic of Bytewax's."""
         ...
 
     def gave(self, ready: Ready) -> None:
@@ -84,7 +89,13 @@ class LivePart(StatefulSourcePartition[Item, int]):
         """The shares of the next batch; in an epoch that is a checkpoint every shard is told so once."""
         if self.ended:
             raise StopIteration
-        ready = self._waiting()
+        try:
+            ready = self._waiting()
+        except HeadraceError as error:
+            if not self.desk.ends_with(error):
+                raise
+            self.ended = True
+            raise StopIteration from None
         self.empty, self.gave = ready is None, ready is not None
         number = None
         if self.checkpoint is not None and not self.asked:

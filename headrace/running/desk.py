@@ -60,6 +60,7 @@ class RunDesk:
         self.write_now: Callable[[], None] | None = None
         self.stop_at: int | None = None
         self.taken_over: TakenOver | None = None
+        self.failure: Exception | None = None
         self.reason = ""
         self.lead = False
         self._seen: frozenset[str] = frozenset()
@@ -86,7 +87,14 @@ class RunDesk:
 
     def ends(self, part: int) -> bool:
         """Whether the epoch that has just ended is the part's last."""
-        return self.stop_at is not None and self.epochs[part] >= self.stop_at
+        return self.failure is not None or (self.stop_at is not None and self.epochs[part] >= self.stop_at)
+
+    def ends_with(self, error: Exception) -> bool:
+        """Whether the flow is to come to its end because of `error`, which is raised behind it; with several processes it has to break."""
+        if self.parts > 1:
+            return False
+        self.failure = self.failure or error
+        return True
 
     def is_last(self, number: int) -> bool:
         """Whether a checkpoint is the run's last, as far as is known: no other comes to make up for it."""
@@ -143,8 +151,8 @@ class RunDesk:
             ask_to_stop(self.checkpoints, reason)
 
     def _look(self, part: int, now: int) -> None:
-        """Whether somebody has asked for a stop, or has taken over: that is raised."""
-        if self.taken_over is not None:
+        """Whether somebody has asked for a stop, or has taken over."""
+        if self.taken_over is not None and not self.ends_with(self.taken_over):
             raise self.taken_over
         if self.stop_at is not None:
             return

@@ -214,6 +214,8 @@ class RunWorker:
                 run_main(self.flow(), epoch_interval=interval)
             else:
                 cluster_main(self.flow(), addresses, self.process, epoch_interval=interval, worker_count_per_proc=1)
+            if self.desk.failure is not None:
+                raise self.desk.failure
             self.writer.wait()
             self.keeper.close()
             if not self.desk.close():

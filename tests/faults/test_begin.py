@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,25 @@ def test_a_gap_is_named_and_accepted(broker: Broker, tmp_path: Path) -> None:
         caught_up(folder, there, process)
         stop(process, folder)
     judge(folder, topic, there)
+
+
+def test_a_gap_that_comes_while_it_runs(broker: Broker, tmp_path: Path) -> None:
+    """The run ends in good order and says which offset is not there; what it had done stands."""
+    topic = broker.topic(1, "faults")
+    folder = make_repository(tmp_path / "shop", broker, topic)
+    sent = messages(SEED, 900, 1, begin_us())
+    produce(broker, topic, sent[:300])
+    log = read_topic(broker, topic)
+    with running(folder, *RUN) as process:
+        caught_up(folder, log, process)
+        process.send_signal(signal.SIGSTOP)
+        produce(broker, topic, sent[300:])
+        delete_before(broker, topic, 500)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(60) == 1, said(folder)
+    told = (folder / "run.log").read_text()
+    assert (told.splitlines()[-1].startswith("headrace: "), "offset 300" in told.splitlines()[-1], "panicked" in told) == (True, True, False), told
+    judge(folder, topic, log)
 
 
 def test_loaded_history_and_the_topic(broker: Broker, tmp_path: Path) -> None:

@@ -55,5 +55,6 @@ def test_the_second_waits_and_the_first_learns_of_it(broker: Broker, bucket: str
         until(lambda: newest_checkpoint(folder) > before, folder, third, within_s=30)
         stop(third, folder)
     assert (folder / "run.log").read_text().count("waiting 7 s for a sign of life") == 2
+    assert "panicked" not in (folder / "run.log").read_text()
     judge(folder, topic, log)
     judge_archive(folder, topic, log)

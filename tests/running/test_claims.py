@@ -35,10 +35,12 @@ def counts(checkpoints: Checkpoints, number: int, offset: int) -> None:
 
 
 def many_epochs(desk: RunDesk) -> None:
-    """Epochs for some seconds."""
+    """Epochs for some seconds, or until one is the last."""
     for _ in range(100):
         time.sleep(0.05)
         desk.epoch(0)
+        if desk.ends(0):
+            return
 
 
 def test_a_second_run_is_refused_while_the_first_lives(tmp_path: Path) -> None:
@@ -71,8 +73,12 @@ def test_whoever_was_silent_too_long_is_taken_over_and_learns_of_it(tmp_path: Pa
                 first.complete(2, 1, 0)
             with pytest.raises(TakenOver):
                 first.tidy(first.newest())
+            many_epochs(desk)
+            assert isinstance(desk.failure, TakenOver)
+            of_two = RunDesk(first, Watch(), 2, 0, 1, 5, 0)
             with pytest.raises(TakenOver):
-                many_epochs(desk)
+                many_epochs(of_two)
+            of_two._ended.set()
             newest = second.newest()
             assert newest is not None
             assert (newest.number, newest.places["clicks/0"]["offset"]) == (1, 10)
