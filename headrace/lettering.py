@@ -99,14 +99,20 @@ def _produce(repository: Repository, letters: Sequence[Letter]) -> None:
     from confluent_kafka import Producer
 
     from headrace.running.starting import kafka_settings
+    from sources.refusals import Heard, rights
+    from sources.topics import logger, partitions_of
 
+    settings = kafka_settings(repository)
+    for topic in sorted({letter.topic or "" for letter in letters}):
+        partitions_of(settings, topic)   # says at once what a producer would try again and again
     failed: dict[str, str] = {}
-    producer = Producer({**kafka_settings(repository), "enable.idempotence": True})
+    heard = Heard(logger)
+    producer = Producer({**settings, "enable.idempotence": True, "error_cb": heard.error}, logger=logger)
     for letter in letters:
 
         def told(error: Any, _: Any, place: str = letter.place) -> None:
             if error is not None:
-                failed[place] = error.str()
+                failed[place] = f"{error.str()}{rights(error.name())}"
 
         while True:
             try:
@@ -118,7 +124,7 @@ def _produce(repository: Repository, letters: Sequence[Letter]) -> None:
         producer.poll(0)
     waiting = producer.flush(WRITTEN_S)
     if failed or waiting:
-        why = next(iter(failed.values()), "it does not answer")
+        why = next(iter(failed.values()), (heard.why() or ("", "it does not answer"))[1])
         text = f"Kafka did not take {len(failed) + waiting} of {len(letters)} dead letters: {why}; none is marked, try again"
         raise NotDelivered(text, letters=tuple(failed))
 

@@ -14,6 +14,7 @@ then.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +25,8 @@ from headrace.arrow import pc
 from operators.keys import words_of
 from operators.messages import End, Rows
 from sinks.producer import DeliveryError, Producer
-from sources.topics import ANSWER_S, Settings, TopicError, brokers_of, logger
+from sources.refusals import rights
+from sources.topics import ANSWER_S, Settings, TopicError, TopicMissing, brokers_of, logger, partitions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -107,7 +109,10 @@ def make_topic(settings: Settings, topic: str, partitions: int = PARTITIONS) -> 
         found = error.args[0]
         if found.code() == confluent_kafka.KafkaError.TOPIC_ALREADY_EXISTS:
             return False
-        text = f"topic '{topic}' cannot be made at {brokers_of(settings)}: {found.str()}"
+        if found.name().endswith("AUTHORIZATION_FAILED"):
+            with contextlib.suppress(TopicError, TopicMissing):
+                return not partitions_of(settings, topic)   # somebody else made it: no right is needed then
+        text = f"topic '{topic}' cannot be made at {brokers_of(settings)}: {found.str()}{rights(found.name())}"
         raise TopicError(text, topic=topic, code=found.name()) from None
     return True
 

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import HeadraceError, UserError
+from sources.refusals import SILENT, calm, rights
 from sources.topics import Settings, brokers_of, logger
 
 if TYPE_CHECKING:
@@ -121,11 +122,13 @@ class Producer:
             self._failure = self._refusal(message.topic(), message.key(), error)
 
     def _refusal(self, topic: str, key: bytes | None, error: Any) -> DeliveryError:
-        text = f"a message to topic '{topic}' at {brokers_of(self._settings)} cannot be written: {error.str()} ({error.name()})"
+        what = f"a message to topic '{topic}' at {brokers_of(self._settings)} cannot be written"
+        text = f"{what}: {error.str()} ({error.name()}){rights(error.name())}"
         return DeliveryError(text, topic=topic, key=key, code=error.name())
 
     def _on_error(self, error: Any) -> None:
-        self.trouble = error.str()
+        if error.name() != SILENT or self.trouble is None:
+            self.trouble = calm(error.str())
         if error.fatal() and self._failure is None:
             text = f"Kafka at {brokers_of(self._settings)} refuses messages: {error.str()} ({error.name()})"
             self._failure = DeliveryError(text, code=error.name())

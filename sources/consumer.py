@@ -8,12 +8,14 @@ nothing, says why in `trouble`, and goes on by itself. What a message means is l
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, HeadraceWarning
+from sources.refusals import REFUSED, SILENT, calm, rights, what_to_do
 from sources.topics import Settings, TopicError, TopicMissing, brokers_of, consumer_of, logger, offsets_at, partitions_of, watermarks
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 TopicAndPartition = tuple[str, int]
 BATCH_MESSAGES = 5_000
 PROBE_S = 0.5
+COMMIT_S = 3.0
+REFUSED_S = 30.0
+"""So long brokers that let us in once may refuse to: who signs tokens may be away."""
 ANSWER_S = 2.0   # longer than a fetch may wait at a broker, behind which an answer stands
 # what the promises stand on, whatever [kafka.client] says
 OURS: Settings = {
@@ -83,6 +88,8 @@ class Consumer:
         self._ends: dict[TopicAndPartition, int] = {}
         self._held: dict[TopicAndPartition, float] = {}
         self._failure: HeadraceError | None = None
+        self._errors = 0
+        self._refused_s: float | None = None
         self._probed_s = 0.0
         self._asker: Any = None
         self._asked: Future[Any] | None = None
@@ -111,16 +118,27 @@ class Consumer:
         return [self._batch(name, group, received_s) for name, group in groups.items()]
 
     def commit(self, offsets: Mapping[TopicAndPartition, int], *, wait: bool = False) -> None:
-        """Tell Kafka how far the group is; returns at once unless it is to `wait`, and what goes wrong is only lost to who watches."""
+        """Tell Kafka how far the group is; what goes wrong is only lost to who watches.
+
+        It returns at once. Where it is the last thing that is done before `close` it may `wait` for Kafka, some seconds at most.
+        """
         if self._group is None or not offsets:
             return
         from confluent_kafka import KafkaException
 
         places = [self._partition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
         try:
+            if wait:
+                # one that waits for who coordinates the group would hold up `close` for most of a minute
+                self._client.committed(places, timeout=COMMIT_S)
             self._client.commit(offsets=places, asynchronous=not wait)
         except KafkaException as error:
-            self.trouble = str(error.args[0])
+            if wait:
+                self._hear_errors()
+            if error.args[0].code() == self._codes.GROUP_AUTHORIZATION_FAILED:
+                self._unwatched(error.args[0])
+            else:
+                self.trouble = str(error.args[0])
         except RuntimeError:   # closed meanwhile
             return
 
@@ -155,6 +173,8 @@ class Consumer:
         self._client.close()
 
     def _refuse(self) -> None:
+        if self._refused_s is not None and time.monotonic() - self._refused_s > REFUSED_S:
+            self._failure = self._failure or self._refusal(f"{self.trouble}, for {REFUSED_S:g} s")
         if self._failure is not None:
             raise self._failure
 
@@ -213,7 +233,7 @@ class Consumer:
             self._on_error(error)
 
     def _on_error(self, error: Any) -> None:
-        """Brokers that are away are waited for; anything else ends the reading."""
+        """Brokers that are away are waited for, those that refuse for a while; anything else ends the reading."""
         codes = self._codes
         passing = {
             codes._TRANSPORT, codes._ALL_BROKERS_DOWN, codes._TIMED_OUT, codes._RESOLVE, codes._WAIT_COORD,  # noqa: SLF001
@@ -221,13 +241,41 @@ class Consumer:
             codes.LEADER_NOT_AVAILABLE, codes.NOT_LEADER_FOR_PARTITION, codes.REQUEST_TIMED_OUT, codes.BROKER_NOT_AVAILABLE,
             codes.FENCED_LEADER_EPOCH, codes.UNKNOWN_LEADER_EPOCH,
         }  # fmt: skip
-        if not error.fatal() and (error.retriable() or error.code() in passing):
-            self.trouble = error.str()
+        name, refused = error.name(), error.name() in REFUSED
+        if error.code() == codes.GROUP_AUTHORIZATION_FAILED:
+            self._unwatched(error)
+            return
+        if not error.fatal() and (error.retriable() or error.code() in passing or refused):
+            self._errors += 1
+            if refused:
+                self._refused_s = self._refused_s or time.monotonic()
+                self.trouble = f"{calm(error.str())}; {what_to_do(name)}"
+            elif self.trouble is None or (self._refused_s is None and name != SILENT):
+                self.trouble = calm(error.str())
             self._held |= self.at_end
             self.at_end.clear()
         elif self._failure is None:
-            text = f"Kafka at {brokers_of(self._settings)} refuses to be read: {error.str()} ({error.name()})"
-            self._failure = TopicError(text, code=error.name(), topics=sorted({topic for topic, _ in self._next}))
+            self._failure = self._refusal(f"{error.str()} ({name}){rights(name)}", name)
+
+    def _hear_errors(self) -> None:
+        """Those that wait between messages; nobody takes these any more."""
+        for _ in range(BATCH_MESSAGES):
+            message = self._client.poll(0)
+            if message is None:
+                return
+            if message.error() is not None:
+                self._on_message_error(message, message.error(), time.time())
+
+    def _unwatched(self, error: Any) -> None:
+        """The group may not be committed, which nothing here stands on."""
+        group, self._group = self._group, None
+        if group is not None:
+            text = f"Kafka at {brokers_of(self._settings)} does not take how far the group '{group}' is, so its lag cannot be watched there"
+            warnings.warn(f"{text}: {error.str()}{rights(error.name())}", HeadraceWarning, stacklevel=2)
+
+    def _refusal(self, reason: str, code: str = "_AUTHENTICATION") -> TopicError:
+        text = f"Kafka at {brokers_of(self._settings)} refuses to be read: {reason}"
+        return TopicError(text, code=code, topics=sorted({topic for topic, _ in self._next}))
 
     def _probe(self) -> None:
         """See whether the brokers are back, and what is still at its end: librdkafka says an end once."""
@@ -235,15 +283,15 @@ class Consumer:
             return
         from confluent_kafka import KafkaException
 
-        before = self.trouble
+        before = self._errors
         latest = [self._partition(topic, partition, self._partition_end) for topic, partition in self._next]
         try:
             found = self._client.offsets_for_times(latest, timeout=ANSWER_S)
         except KafkaException:
             return
         ends = {(at.topic, at.partition): at.offset for at in found if at.error is None}
-        if self.trouble is before and len(ends) == len(self._next):
-            self.trouble = None
+        if self._errors == before and len(ends) == len(self._next):
+            self.trouble = self._refused_s = None
             for name, since_s in self._held.items():
                 if ends[name] <= max(self._next[name], self._ends.get(name, 0)):
                     self.at_end.setdefault(name, since_s)

@@ -25,6 +25,7 @@ from typing import IO, TYPE_CHECKING, Any
 from tests.kafka.jars import jars
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
@@ -63,14 +64,23 @@ class Broker:
     `with Broker() as broker:` starts it and ends it; `broker.bootstrap` is its address.
     """
 
-    def __init__(self, folder: Path | None = None, heap_mb: int = 512, more: str = "", cluster: str | None = None, replicas: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        heap_mb: int = 512,
+        more: str = "",
+        cluster: str | None = None,
+        replicas: int = 1,
+        formatting: Sequence[str] = (),
+    ) -> None:
         """`more` stands behind the settings and may name {port} and {controller}; nodes of one `cluster` share its name, 22 characters of
-        base64; a topic has so many `replicas`.
+        base64; a topic has so many `replicas`; `formatting` are further options of what formats the storage.
         """
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="headrace-kafka-")) if folder is None else folder
         self.heap_mb, self.more, self.cluster, self.replicas = heap_mb, more, cluster, replicas
         self.port, self.controller = _free_ports()
+        self.formatting = tuple(formatting)
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
@@ -146,7 +156,7 @@ class Broker:
         file.write_text((SETTINGS + self.more).format(port=self.port, controller=self.controller, data=data))
         if fresh:
             name = self.cluster or cluster_name()
-            format_ = ["java", "-cp", libraries, "kafka.tools.StorageTool", "format", "-t", name, "-c", str(file)]
+            format_ = ["java", "-cp", libraries, "kafka.tools.StorageTool", "format", "-t", name, "-c", str(file), *self.formatting]
             done = subprocess.run(format_, check=False, capture_output=True, text=True)
             if done.returncode:
                 raise RuntimeError(f"the storage of Kafka could not be formatted:\n{(done.stdout + done.stderr)[-2_000:]}")
