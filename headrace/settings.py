@@ -54,6 +54,14 @@ class Kafka(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = {}
 
+    def __repr__(self) -> str:
+        """What may be secret is left out: whoever prints the settings prints no password."""
+        return f"Kafka({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """The same for rich."""
+        return [("brokers", self.brokers), ("registry", self.registry and "…"), ("client", list(self.client))]
+
 
 class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the log of each source is kept."""

@@ -168,6 +168,7 @@ def test_a_secret_that_is_not_there_is_a_mistake(
 ) -> None:
     topic = secured.topic()
     folder = shop(tmp_path / "shop", secured, topic, monkeypatch)
+    assert PASSWORD not in repr(Repository(folder).config)
     monkeypatch.delenv("KAFKA_PASSWORD")
     ran = headrace("archive", topic, "--once")
     text = "kafka.client.sasl.password reads the environment variable KAFKA_PASSWORD, which is not set\n"
