@@ -16,6 +16,7 @@ import sources.topics
 from headrace.archive.letters import Letter, LetterBox
 from headrace.repository import Repository
 from headrace.running.starting import log_of
+from sinks.kafka import make_topic
 from tests.cli.conftest import Ran, headrace
 from tests.faults.live import RUN, caught_up, judge, messages_of_steps, running, said, steps, stop
 from tests.faults.shop import make_repository, messages, produce, read_topic
@@ -211,3 +212,9 @@ def test_a_right_that_is_missing_is_named(
     ran = headrace("run", "activity")
     told = f"headrace: topic '{topic}.activity.steps' cannot be made at {secured.bootstrap}: Authorization failed.{advice}"
     assert ran == Ran(1, "", told)
+
+    # where somebody else has made it, no right to make it is needed
+    steps_topic = f"{topic}.activity.steps"
+    assert make_topic(secured.settings, steps_topic, 1)
+    secured.grant("TOPIC", steps_topic, "WRITE")
+    assert not make_topic(secured.shop_settings, steps_topic)
