@@ -1,8 +1,8 @@
 """The identities that a reader has seen: duplicates of `unique` sources are dropped where they are read.
 
-Promises that of events with one identity within the lateness the first that is read goes on, over all partitions of the reader; what it has
-seen can be kept as entries and taken up again. An event that reaches two processes by partitions of each is not recognised: producers that
-repeat a message repeat its key, and so its partition.
+Promises that of events with one identity within the lateness the first that is read goes on, over all partitions of the source, since
+one reader has all of them (`readers_of`); what it has seen can be kept as entries and taken up again. In a replay the first by place goes
+on: of two that differ and lie in different partitions, within the moment by which these are read apart, that may be the other one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from operators.unique import Unique
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -50,6 +50,20 @@ class Identities:
         first = zip(identities, instants, new, strict=True)
         seen += [(source, one, at, partition) for one, at, is_new in first if is_new and one is not None]
         return None if all(new) else np.flatnonzero(new)
+
+
+def readers_of(partitions: Collection[tuple[str, int]], readers: int, unique: Collection[str]) -> dict[tuple[str, int], int]:
+    """Which of so many readers has each partition (source, partition): in turns, and all of a source that is `unique` to one of them."""
+    found: dict[tuple[str, int], int] = {}
+    whole = {source: number % readers for number, source in enumerate(sorted({source for source, _ in partitions} & set(unique)))}
+    load = [sum(name[0] in whole and whole[name[0]] == reader for name in partitions) for reader in range(readers)]
+    for name in sorted(partitions):
+        reader = whole.get(name[0])
+        if reader is None:
+            reader = load.index(min(load))
+            load[reader] += 1
+        found[name] = reader
+    return found
 
 
 def remembered(entries: Sequence[Entry], lateness_us: Mapping[str, int]) -> list[Entry]:

@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Place:
-    """Where the reading of a partition goes on: the next offset, the running arrival, the newest accepted event time."""
+    """Where the reading of a partition goes on: the next offset, the running arrival, the newest accepted event time.
+
+    `is_live`: its messages were stamped as they came, so that in a silence the wall says how late it is.
+    """
 
     offset: int
     arrival_us: int = MIN64
     newest_us: int = MIN64
+    is_live: bool = False
 
 
 @dataclass(slots=True)
@@ -92,7 +96,7 @@ class Partition:
             self.place = self.read
         elif found:
             last = found[-1]
-            self.place = Place(int(last.offsets[-1]) + 1, int(last.arrivals[-1]), int(last.newest[-1]))
+            self.place = Place(int(last.offsets[-1]) + 1, int(last.arrivals[-1]), int(last.newest[-1]), self.read.is_live)
         return found
 
     def say(self, upto_us: int | None) -> list[tuple[Array, Array, Array, Array]]:

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 WAITING_BATCHES = 4
 TAKE_S = 0.005
 TAKE_HERE_S = 0.002
-"""How long the flow's thread waits for a message."""
+"""How long the flow's thread waits for a message where other processes send it rows."""
+IDLE_S = 0.02
+"""The same where nobody does."""
 TURN_S, LONG_TURN_S, FEW_ROWS = 0.005, 0.01, 50
 """Its batches begin so far apart at least, the longer way behind one of few rows: shorter ones cost processors and bring nothing sooner."""
 MUCH_ROWS = 2_500
@@ -56,6 +58,11 @@ TELL_S = 0.05
 LOOK_S = 0.5
 NEAR_S = 2.0
 """A partition whose messages arrived so lately is as good as at its end: on a busy topic the ends of all are never seen at once."""
+NEVER_S = float("inf")
+FORGET = 0.99
+"""How fast a delay is forgotten, with every batch of a partition."""
+FAR_S = 60.0
+"""A message that comes so long behind its stamp, to a partition that was at its end, is one of a history that is played."""
 AHEAD_ROWS = 100_000
 GRACE_US = 50_000
 """By how much log time stays behind the wall in a silence: as long as a record may be on its way."""
@@ -122,10 +129,12 @@ class Reader:
             points = Points(grid, source.idle_us, source.max_ahead_us)
             self.partitions[name] = Partition(*name, list(all_partitions).index(name), place, points)
         self.identities = Identities(plan, places)
+        self.delays = {name: NEAR_S for (name, _), place in places.items() if place.is_live}
         self.queue: queue.Queue[Ready] = queue.Queue(WAITING_BATCHES)
         self.consumer: Any = None
         self.caught_up = False
         self.lag: dict[tuple[str, int], int] = {}
+        self._alone = len(places) == len(all_partitions)
         self._told_at = self._looked_at = self._taken_at = self._due_at = 0.0
         self._commit: dict[tuple[str, int], int] | None = None
         self._failure: BaseException | None = None
@@ -148,7 +157,8 @@ class Reader:
                     return None
                 time.sleep(early_s)
             now = time.monotonic()
-            ready = self._read(TAKE_HERE_S if wait else 0.0)
+            # nobody else's rows come to this thread meanwhile; a message ends the wait
+            ready = self._read((IDLE_S if self._alone else TAKE_HERE_S) if wait else 0.0)
             if ready is not None and ready.rows:
                 self._due_at = now + (TURN_S if ready.rows >= FEW_ROWS else LONG_TURN_S)
             if (ready is not None and ready.rows > MUCH_ROWS) or self.consumer.trouble is not None:
@@ -219,10 +229,34 @@ class Reader:
         if self.consumer is None:
             starts = {(self.topics[source], p): each.place.offset for (source, p), each in self.partitions.items()}
             self.consumer = self.open_consumer(starts)
-        ready = self._prepare(self.consumer.take(wait_s))
+        silent = set(self.consumer.at_end)
+        raws = self.consumer.take(wait_s)
+        for raw in raws:
+            self._hear(raw, was_silent=(raw.topic, raw.partition) in silent)
+        ready = self._prepare(raws)
         if time.monotonic() - self._looked_at > LOOK_S:
             self._look()
         return ready
+
+    def _hear(self, raw: RawBatch, *, was_silent: bool) -> None:
+        """Learn whether a source's messages are stamped as they come, and how long they are on their way."""
+        source = self.source_of[raw.topic]
+        delay_s = raw.received_s - int(raw.timestamps_us[-1]) / 1e6
+        if abs(delay_s) <= NEAR_S:
+            before = self.delays.get(source, NEVER_S)
+            # the longest of late: the next one may take as long
+            self.delays[source] = max(0.0, delay_s, 0.0 if before == NEVER_S else before * FORGET)
+        elif was_silent and abs(delay_s) > FAR_S:
+            self.delays[source] = NEVER_S
+
+    def _silence_us(self, source: str, now: float) -> int:
+        """Up to which arrival nothing more comes of a partition that is at its end, as far as is known: the smallest int64 where it is not.
+
+        A source of which nothing has come yet is taken for one like the others.
+        """
+        known = [delay for delay in self.delays.values() if delay != NEVER_S]
+        delay_s = self.delays.get(source, max(known, default=NEVER_S))
+        return MIN64 if delay_s == NEVER_S else int((now - delay_s) * 1e6) - GRACE_US
 
     def _look(self) -> None:
         """What others want of the consumer."""
@@ -272,7 +306,7 @@ class Reader:
         if batch.num_rows:
             newest = self._judge(partition, raw, batch, newest, counts)
         add_counts(ready.counts, {name: n for name, n in counts.items() if n})
-        partition.read = Place(int(raw.offsets[-1]) + 1, decoded.arrival_us, newest)
+        partition.read = Place(int(raw.offsets[-1]) + 1, decoded.arrival_us, newest, self.delays.get(source, NEVER_S) != NEVER_S)
 
     def _judge(self, partition: Partition, raw: RawBatch, batch: pa.RecordBatch, newest: int, counts: dict[str, int]) -> int:
         source = partition.source
@@ -350,12 +384,15 @@ class Reader:
     def _tell(self, ready: Ready, upto: int | None) -> None:
         """Add how far the log was sent, every few milliseconds and in a silence."""
         now = time.time()
+        if self.caught_up and now - self._told_at < TELL_S:
+            ready.caught_up = True
+            return
         at_end = self.consumer.at_end
         near_us = (now - NEAR_S) * 1e6
         named = {(self.topics[source], p): each for (source, p), each in self.partitions.items()}
         caught_up = self.caught_up or all(name in at_end or each.read.arrival_us > near_us for name, each in named.items())
         ready.caught_up = self.caught_up
-        if now - self._told_at < TELL_S and (self.caught_up or not (ready.rows or caught_up)):
+        if now - self._told_at < TELL_S and not (ready.rows or caught_up):
             return
         self._told_at = now
         sent, points = {}, []
@@ -367,7 +404,7 @@ class Reader:
                 sent[each.ordinal] = NOTHING_YET
                 continue
             if since is not None:
-                read = max(read, each.read.arrival_us + int((now - since) * 1e6) - GRACE_US)
+                read = max(read, each.read.arrival_us + int((now - since) * 1e6) - GRACE_US, self._silence_us(source, now))
             sent[each.ordinal] = read if upto is None else min(read, upto)
             points += each.say(upto)
         ready.told = Told(sent, joined_points(points))

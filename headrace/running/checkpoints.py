@@ -19,7 +19,7 @@ import os
 import pickle
 import re
 import uuid
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +79,7 @@ class Complete:
         found = {}
         for name, place in self.places.items():
             source, _, partition = name.rpartition("/")
-            found[source, int(partition)] = Place(place["offset"], place["arrival_us"], place["newest_us"])
+            found[source, int(partition)] = Place(place["offset"], place["arrival_us"], place["newest_us"], bool(place["is_live"]))
         return found
 
 
@@ -143,7 +143,7 @@ class Checkpoints:
     def note_part(self, number: int, part: int, places: Mapping[tuple[str, int], Place], identities: Sequence[str]) -> None:
         """A reader stands there at the end of a checkpoint; the files `identities` hold what it has seen."""
         told = {
-            f"{source}/{p}": {"offset": place.offset, "arrival_us": place.arrival_us, "newest_us": place.newest_us}
+            f"{source}/{p}": asdict(place)
             for (source, p), place in places.items()
         }
         data = json.dumps({"places": told, "identities": list(identities)}).encode()

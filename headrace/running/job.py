@@ -27,6 +27,7 @@ from sinks.online import open_store
 from sinks.stores import NAME as STORES
 from sinks.stores import StoreStep
 from sinks.writer import StoreWriter
+from sources.identities import readers_of
 from sources.live import LiveInput
 from sources.reader import Reader
 
@@ -176,7 +177,8 @@ class RunWorker:
         topics = topics_of(self.repository, self.plan)
         sources = {name: self.repository.sources[name] for name in topics}
         decoders = {name: Decoder.of(source, self.repository.config.kafka.registry) for name, source in sources.items()}
-        mine = {name: place for i, (name, place) in enumerate(sorted(start.places.items())) if i % parts == part}
+        readers = readers_of(start.places, parts, [source.name for source in self.plan.sources if source.unique is not None])
+        mine = {name: place for name, place in sorted(start.places.items()) if readers[name] == part}
         reader = Reader(
             self.plan, Sharder(self.plan, self.layouts, shards=start.shards), decoders, topics, start.partitions, mine,
             self._consumer, self.letters, start.skip_upto,

@@ -25,6 +25,7 @@ from operators.live import LiveSequence
 from operators.shard import FEW_SHARDS, Sharder
 from replay.run import MODES, Options, Run, in_memory
 from sinks.memory import Collected
+from sources.identities import readers_of
 from sources.live import LiveInput
 from sources.partition import Place
 from sources.reader import Reader
@@ -106,7 +107,8 @@ def run_live(
     def open_reader(part: int) -> Reader:
         names = {s.name: s.name for s in plan.sources}
         decoders = {name: topics.decode(name) for name in names}
-        mine = {name: place for i, (name, place) in enumerate(sorted(places.items())) if i % workers == part}
+        read_by = readers_of(places, workers, [s.name for s in plan.sources if s.unique is not None])
+        mine = {name: place for name, place in sorted(places.items()) if read_by[name] == part}
 
         def consumer(starts: Mapping[tuple[str, int], int]) -> Any:
             return topics.consumer(starts, seed + part, portion, upto or {})

@@ -49,7 +49,7 @@ def test_a_slow_disk_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert desk.close()
     newest = checkpoints.newest()
     assert newest is not None
-    assert (newest.number, newest.places) == (3, {"clicks/0": {"offset": 7, "arrival_us": -(2**63), "newest_us": -(2**63)}})
+    assert (newest.number, newest.places) == (3, {"clicks/0": {"offset": 7, "arrival_us": -(2**63), "newest_us": -(2**63), "is_live": False}})
     found = [tuple(entry) for name in newest.identities[0] for entry in checkpoints.read_identities(name)]
     assert sorted(found) == [("clicks", i, i, 0) for i in range(2 * PORTION + 1)]
 
