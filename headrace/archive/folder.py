@@ -50,6 +50,16 @@ class Folder:
         """The names of the files in it, sorted, hidden ones left out; empty where the folder is not there."""
         return self._entries("file")
 
+    def sizes(self) -> dict[str, int]:
+        """The bytes of the files in it by name, hidden ones left out, from one listing."""
+        if self.local:
+            folder = Path(self.uri)
+            entries = list(os.scandir(folder)) if folder.is_dir() else []
+            found = {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        else:
+            found = {entry["name"].rsplit("/", 1)[1]: entry["size"] for entry in self._listed() if entry["type"] == "file"}
+        return {name: size for name, size in found.items() if name and not name.startswith(".")}
+
     def folders(self) -> list[str]:
         """The names of the folders in it, sorted."""
         return self._entries("directory")
@@ -168,17 +178,21 @@ class Folder:
             entries = list(os.scandir(folder)) if folder.is_dir() else []
             names = [entry.name for entry in entries if (entry.is_file() if kind == "file" else entry.is_dir())]
         else:
-            fs, root = self._fs()
-            fs.invalidate_cache(root)
-            try:
-                found = fs.ls(root, detail=True)
-            except FileNotFoundError:
-                found = []
-            except failures() as error:
-                raise self.failed("list", "", error) from error
-            # S3 lists a folder's own marker among its files
-            names = [entry["name"].rstrip("/").rsplit("/", 1)[1] for entry in found if entry["type"] == kind and entry["name"] != root]
+            names = [entry["name"].rstrip("/").rsplit("/", 1)[1] for entry in self._listed() if entry["type"] == kind]
         return sorted(name for name in names if name and not name.startswith("."))
+
+    def _listed(self) -> list[Any]:
+        """What fsspec lists of a folder that is not local."""
+        fs, root = self._fs()
+        fs.invalidate_cache(root)
+        try:
+            found = fs.ls(root, detail=True)
+        except FileNotFoundError:
+            return []
+        except failures() as error:
+            raise self.failed("list", "", error) from error
+        # S3 lists a folder's own marker among its files
+        return [entry for entry in found if entry["name"] != root]
 
     def _fs(self) -> tuple[Any, str]:
         """The file system of fsspec, and the path in it."""

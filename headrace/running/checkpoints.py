@@ -8,8 +8,9 @@
 
 Behind the numbers of a name stands the run that wrote the file: none ever writes over another's (`headrace.running.claims`). Promises that
 a checkpoint counts when every reader and every shard has noted it, that files appear whole, and that what a counted checkpoint needs stays
-until a newer one counts; so does what was made since, until a newer one counts on what was made later. `FORMAT` changes with any of this,
-with the hash of entities and with the number of shards.
+until a newer one counts; so does what was made since, until a newer one counts on what was made later. What somebody else has removed or
+changed is `Damaged`, by checksums in the files; a store that does not answer is not. `FORMAT` changes with any of this, with the hash of
+entities and with the number of shards.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import pickle
 import re
 import uuid
+import zlib
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,13 +29,15 @@ from headrace.archive import Folder
 from headrace.archive.folder import failures
 from headrace.errors import StorageError
 from headrace.running.claims import check, newest_claim
-from headrace.running.packing import Packed, packed, unpacked
+from headrace.running.packing import Packed, damaged, packed, unpacked
 from sources.partition import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
+
+    from headrace.running.packing import Damaged
 
 FORMAT = 4
 META = "format.json"
@@ -102,15 +106,31 @@ class Checkpoints:
     def check(self, what: Mapping[str, Any]) -> None:
         """Raises `StorageError` where the folder holds checkpoints of something else."""
         if META in self.folder.names():
-            found, meta = json.loads(self.read(META)), {"format": FORMAT, **what}
+            found, meta = self._told(META), {"format": FORMAT, **what}
             if found != meta:
                 text = f"the checkpoints in {self.folder.uri} are of another format or plan ({_difference(found, meta)})"
                 raise StorageError(text, path=self.folder.uri)
 
     def newest(self) -> Complete | None:
-        """The newest checkpoint that counts; None where there is none."""
+        """The newest checkpoint that counts; None where there is none. Raises `Damaged`."""
         name = self.newest_name()
-        return None if name is None else _complete(name, json.loads(self.read(name)))
+        if name is None:
+            return None
+        told = self._told(name)
+        if told.pop("crc32", None) != _sum(told):
+            raise self._damaged(name, "its checksum is not that of what it says")
+        return _complete(name, told)
+
+    def check_files(self, complete: Complete) -> None:
+        """Raises `Damaged` where a file that a checkpoint needs is not there, or too short for what is to be in it; reads none."""
+        sizes = self.folder.sizes()
+        needed = dict.fromkeys([META, *(name for names in complete.identities for name in names)], 1)
+        for link in (link for links in complete.shards.values() for link in links):
+            needed[link.file] = max(needed.get(link.file, 0), link.offset + link.size)
+        for name, size in sorted(needed.items()):
+            if sizes.get(name, -1) < size:
+                reason = f"it has {sizes[name]:,} bytes, and {size:,} were written" if name in sizes else "it is not there"
+                raise self._damaged(name, reason)
 
     def newest_name(self) -> str | None:
         """The file of the newest checkpoint that counts."""
@@ -131,9 +151,9 @@ class Checkpoints:
         """A new name for what is made of a shard's links up to a checkpoint: no two writers ever have one."""
         return f"made-{number:012d}-{shard:02d}-{uuid.uuid4().hex[:12]}"
 
-    def read_part(self, link: Link) -> pa.Buffer:
-        """The bytes that a link stands for."""
-        return self._read(link.file, link.offset, link.size)
+    def read_part(self, link: Link) -> Any:
+        """What a link stands for, as it was packed; raises `Damaged`."""
+        return unpacked(self._read(link.file, link.offset, link.size), self.folder.path(link.file))
 
     def note_shards(self, number: int, process: int, links: Mapping[int, Sequence[Link]]) -> None:
         """The shards of a process are safe."""
@@ -158,8 +178,8 @@ class Checkpoints:
         return name
 
     def read_identities(self, name: str) -> list[Any]:
-        """The identities in a file."""
-        return [entry for portion in unpacked(self.read(name)) for entry in pickle.loads(portion)]
+        """The identities in a file; raises `Damaged`."""
+        return [entry for portion in unpacked(self._read(name, 0, None), self.folder.path(name)) for entry in pickle.loads(portion)]
 
     def complete(self, number: int, parts: int, shards: int) -> Complete | None:
         """Let a checkpoint count, if all have noted it; raises `TakenOver` where another run has the state now."""
@@ -171,10 +191,10 @@ class Checkpoints:
         links: dict[str, Any] = {}
         noted = re.compile(rf"note-{number:012d}-shards-\d+{self._tail}\.json")
         for name in filter(noted.fullmatch, names):
-            links |= json.loads(self.read(name))
+            links |= self._told(name)
         if len(links) < shards:
             return None
-        notes = [json.loads(self.read(name)) for name in wanted]
+        notes = [self._told(name) for name in wanted]
         places: dict[str, dict[str, int]] = {}
         for note in notes:
             places |= note["places"]
@@ -184,7 +204,7 @@ class Checkpoints:
             "shards": links,
         }
         name = f"complete-{number:012d}{self._tail}.json"
-        self.write(name, json.dumps(told).encode())
+        self.write(name, json.dumps(told | {"crc32": _sum(told)}).encode())
         return _complete(name, told)
 
     def tidy(self, newest: Complete | None, *, all_others: bool = False) -> None:
@@ -239,10 +259,30 @@ class Checkpoints:
     def _read(self, name: str, offset: int, size: int | None) -> pa.Buffer:
         try:
             with self.folder.open(name) as file:
+                if file.size() < offset + (size or 0):
+                    raise self._damaged(name, f"it has {file.size():,} bytes, and {offset + (size or 0):,} were written")
                 file.seek(offset)
                 return file.read_buffer(size)
+        except FileNotFoundError as error:
+            # where the whole folder is gone, its disk may be
+            if META in (there := self.folder.names()) and name not in there:
+                raise self._damaged(name, "it is not there") from error
+            raise self.folder.failed("read", name, error) from error
         except failures() as error:
             raise self.folder.failed("read", name, error) from error
+
+    def _told(self, name: str) -> dict[str, Any]:
+        """What a file of JSON says."""
+        try:
+            found = json.loads(self.read(name))
+            if isinstance(found, dict):
+                return found
+        except ValueError as error:
+            raise self._damaged(name, str(error)) from error
+        raise self._damaged(name, "it is no object of JSON")
+
+    def _damaged(self, name: str, reason: str) -> Damaged:
+        return damaged(self.folder.path(name), reason)
 
     def clear(self) -> None:
         """Remove everything but claims."""
@@ -255,6 +295,10 @@ class Checkpoints:
 def _complete(name: str, told: Mapping[str, Any]) -> Complete:
     shards = {int(shard): [Link(*link) for link in links] for shard, links in told["shards"].items()}
     return Complete(int(name.removesuffix(".json").split("-")[1]), told["places"], told["identities"], shards, name)
+
+
+def _sum(told: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(told).encode())
 
 
 def _difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:

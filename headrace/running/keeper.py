@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from headrace.running.making import rows_at
-from headrace.running.packing import packed, unpacked
+from headrace.running.packing import packed
 from operators.shares import Share, merged, rows_of
 from operators.state import KeyState
 
@@ -134,7 +134,7 @@ class FileKeeper:
         if not links or not links[0].is_base:
             return None
         if shard not in self._bases:
-            self._bases[shard] = unpacked(self.checkpoints.read_part(links[0]))
+            self._bases[shard] = self.checkpoints.read_part(links[0])
         return self._bases[shard]
 
     # keeping

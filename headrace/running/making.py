@@ -20,7 +20,7 @@ from operators.rollup import KeyRollup
 from operators.shares import Told, merged
 from operators.state import KeyState
 
-from .packing import packed, unpacked
+from .packing import packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ class Making:
         states: list[KeyState | None] = [None] * len(self.layouts)
         held: list[Piece] = []
         if links[0].is_base:
-            frozen = unpacked(self.checkpoints.read_part(links[0]))
+            frozen = self.checkpoints.read_part(links[0])
             clock.thaw(frozen["sequence"]["clock"])
             held, kept = frozen["held"], frozen["keys"]
             for i, layout in enumerate(self.layouts):
@@ -119,7 +119,7 @@ def _apply(share: Share, clock: LiveClock, keys: Sequence[KeyRollup]) -> None:
 
 def rows_at(checkpoints: Checkpoints, link: Link, partitions: Partitions) -> tuple[Share | None, list[Piece]]:
     """The rows that a link stands for and what was held behind them, as told to who numbers the partitions so."""
-    share, held, theirs = unpacked(checkpoints.read_part(link))
+    share, held, theirs = checkpoints.read_part(link)
     if share is not None and share.told is not None and theirs != partitions:
         share.told = _renumbered(share.told, theirs, partitions)
     return share, held

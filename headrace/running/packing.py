@@ -1,13 +1,15 @@
 """States and rows as the bytes of a checkpoint, and back.
 
 Promises that the columns and arrays of what is packed are neither copied nor compressed while the interpreter is held: a pickle of the rest
-comes first, each array and batch behind it as it lies in memory, in pieces compressed with LZ4. What is read back lies in memory that
-nobody may change. Only what this package wrote may be read: a pickle can do anything.
+comes first, each array and batch behind it as it lies in memory, in pieces compressed with LZ4. Before all of it stands its CRC-32, so that
+nothing is read back that was not written so. What is read back lies in memory that nobody may change. Only what this package wrote may be
+read: a pickle can do anything.
 """
 
 from __future__ import annotations
 
 import pickle
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +20,20 @@ from headrace.errors import StorageError
 from operators.messages import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PIECE_BYTES = 64 << 20
 """As much is compressed at once."""
 _WORD = 8
+
+
+class Damaged(StorageError):
+    """A file of a checkpoint that is not there, or not as it was written: what it held has to be made anew from the log."""
+
+
+def damaged(where: str, reason: str) -> Damaged:
+    """The error for a file of a checkpoint, by its address."""
+    return Damaged(f"the checkpoint file {where} is damaged: {reason}", path=where)
 
 
 @dataclass(slots=True)
@@ -68,22 +79,33 @@ def packed(what: Any) -> Packed:
         stored = [pa.compress(piece, codec="lz4", asbytes=False) for piece in pieces]
         sizes += [raw.size, *(body.size for body in stored)]
         bodies += stored
-    return Packed([pa.py_buffer(np.array(sizes, np.int64).tobytes()), *bodies])
+    table = pa.py_buffer(np.array(sizes, np.int64).tobytes())
+    return Packed([pa.py_buffer(np.array([_sum([table, *bodies])], np.int64).tobytes()), table, *bodies])
 
 
-def unpacked(data: Any) -> Any:
-    """What was packed, from its bytes; raises `StorageError` where they are damaged."""
+def unpacked(data: Any, where: str = "") -> Any:
+    """What was packed, from its bytes; raises `Damaged` where they are other bytes. `where` is the address of their file."""
+    whole = pa.py_buffer(data)
     try:
-        head, *rest = _raws(pa.py_buffer(data))
+        if int(_words(whole, 0, 1)[0]) != _sum([whole.slice(_WORD)]):
+            raise ValueError("its checksum is not that of what lies in it")
+        head, *rest = _raws(whole)
         return pickle.loads(head, buffers=rest)
-    except (OSError, ValueError, EOFError, IndexError, pickle.UnpicklingError) as error:
-        text = f"a checkpoint file is damaged: {error}"
-        raise StorageError(text) from error
+    # whole, and yet not to be read: another version wrote it
+    except (OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, ImportError, pickle.UnpicklingError) as error:
+        raise damaged(where, str(error)) from error
+
+
+def _sum(buffers: Sequence[pa.Buffer]) -> int:
+    found = 0
+    for buffer in buffers:
+        found = zlib.crc32(buffer, found)
+    return found
 
 
 def _raws(data: pa.Buffer) -> Iterator[pa.Buffer]:
-    count = int(_words(data, 0, 1)[0])
-    at, table = _WORD, []
+    count = int(_words(data, _WORD, 1)[0])
+    at, table = 2 * _WORD, []
     for _ in range(count):
         raw = int(_words(data, at, 1)[0])
         pieces = -(-raw // PIECE_BYTES)
