@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 SWEPT_A_ROW = 4
 """So many entities are looked at for each row that comes whether they can go: a small batch is not held up by a large state."""
+SLICE_ROWS, MANY_ROWS = 64, 512
+"""A slice counts as so many rows more for that, and is done when there are many: small batches do it together."""
 
 
 class KeyRollup:
@@ -50,7 +52,7 @@ class KeyRollup:
         sets = clock_sets(plan)
         self.clock_of = [sets.index((group.sources, group.refresh_us)) for group in layout.groups]
         self.ordinal = [plan.groups.index(group) for group in layout.groups]
-        self.early_rows = 0
+        self.early_rows = self.unswept = 0
         self.coincide = 0
 
     def apply(self, pieces: list[Piece], facts: Facts) -> Iterator[Rows]:
@@ -69,9 +71,11 @@ class KeyRollup:
                     yield Rows(-1, self.ordinal[written.group], batch)
             self.early_rows += 0 if merged.early is None else int(merged.early.sum())
             self.coincide += len(np.unique(np.concatenate(at_events))) if at_events else 0
-        if self.layout.keeps_us >= 0 and facts.keep_clock != t.MIN64:
+        self.unswept += merged.n + SLICE_ROWS
+        if self.unswept >= MANY_ROWS and self.layout.keeps_us >= 0 and facts.keep_clock != t.MIN64:
             passed = np.array([facts.keep_clock // g.refresh_us * g.refresh_us for g in self.layout.groups], np.int64)
-            self.state.sweep(passed, min(0.25, SWEPT_A_ROW * (merged.n + 256) / max(1, self.state.count)))
+            self.state.sweep(passed, min(0.25, SWEPT_A_ROW * self.unswept / max(1, self.state.count)))
+            self.unswept = 0
 
     def take_counts(self) -> dict[str, int]:
         """What was counted since the last call: rows whose windows are no longer kept, values outside their type, probes at an event."""
