@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 SWEPT_A_ROW = 4
 """So many entities are looked at for each row that comes whether they can go: a small batch is not held up by a large state."""
-SLICE_ROWS, MANY_ROWS = 64, 512
+SLICE_ROWS, MANY_ROWS = 192, 768
 """A slice counts as so many rows more for that, and is done when there are many: small batches do it together."""
 
 
