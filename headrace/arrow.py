@@ -5,11 +5,14 @@ What they refuse is Python values as operands, NumPy arrays as buffers, and type
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Column: TypeAlias = Any
 """A pyarrow Array of any type."""
@@ -43,6 +46,17 @@ def combined(values: Any) -> Column:
 def joined(parts: list[Column], type_: pa.DataType) -> Column:
     """One array of several."""
     return combined(_pa.chunked_array(parts, type_))
+
+
+def one_batch(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """The rows of some batches of one schema, behind one another."""
+    if len(batches) == 1:
+        return batches[0]
+    if hasattr(_pa, "concat_batches"):
+        found: pa.RecordBatch = _pa.concat_batches(batches)
+        return found
+    columns = [_pa.concat_arrays([batch.column(i) for batch in batches]) for i in range(batches[0].num_columns)]
+    return pa.RecordBatch.from_arrays(columns, schema=batches[0].schema)
 
 
 def list_array(offsets: Any, items: Column, type_: pa.DataType, mask: Any) -> Column:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from headrace.arrow import nulls
+from headrace.arrow import nulls, one_batch
 from operators.evaluate import compile_finish
 from operators.kernels import tables as t
 from operators.messages import Rows
@@ -117,8 +117,7 @@ class Finish:
         schema = rows[0].batch.schema
         if len(rows) == 1 or any(each.batch.schema != schema for each in rows):
             return [self(each) for each in rows]
-        columns = [pa.concat_arrays([each.batch.column(i) for each in rows]) for i in range(len(schema))]
-        whole = self(Rows(rows[0].slice, rows[0].group, pa.RecordBatch.from_arrays(columns, schema=schema)))
+        whole = self(Rows(rows[0].slice, rows[0].group, one_batch([each.batch for each in rows])))
         found, start = [], 0
         for each in rows:
             # what was counted is told once

@@ -95,6 +95,8 @@ def key_hashes(columns: Sequence[Column]) -> Array:
 def column_of_words(words: Array, kind: pa.DataType) -> Column:
     """An Arrow column of the type from int64 words; the inverse of `words_of`."""
     array = from_buffers(pa.int64(), len(words), [None, np.ascontiguousarray(words)])
+    if kind == INT:
+        return array
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return array.cast(kind)
     if pa.types.is_date32(kind) or pa.types.is_time32(kind):

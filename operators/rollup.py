@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from bytewax.operators import StatefulBatchLogic
 
-from headrace.arrow import array, pc
+from headrace.arrow import array, from_buffers, pc
 from operators.buffers import OUTPUT, zeros
 from operators.cells import cell_column, input_words
 from operators.clock import clock_sets
@@ -155,7 +155,7 @@ class KeyRollup:
                 passed_at = facts.clocks[self.clock_of[written.group]].arrival(time)
                 arrival = np.where(refreshed, np.maximum(passed_at, arrival), arrival)
             names = [*self.key.names, "time", "_arrival", "_n"]
-            columns += [pa.array(time).view(TIMESTAMP), pa.array(arrival).view(TIMESTAMP), pa.array(written.n)]
+            columns += [_instants(time), _instants(arrival), array(written.n)]
             if merged.placed:
                 names += ["_a", "_p", "_o"]
                 columns += [columns[-2], *merged.places(written.row)]
@@ -163,13 +163,13 @@ class KeyRollup:
             columns = merged.take_keys(written.row)
             time = merged.take_times(written.row)
             names = [*self.key.names, "time"]
-            columns.append(pa.array(time).view(TIMESTAMP))
+            columns.append(_instants(time))
             if mode == t.EVENTS and merged.placed:
                 names += ["_a", "_p", "_o"]
-                columns += [pa.array(merged.arrival[written.row]).view(TIMESTAMP), *merged.places(written.row)]
+                columns += [_instants(merged.arrival[written.row]), *merged.places(written.row)]
             if mode == t.PROBES:
                 names += ["_row", "_now"]
-                columns += [merged.take_spine("_row", written.row), pa.array(time).view(TIMESTAMP)]
+                columns += [merged.take_spine("_row", written.row), _instants(time)]
                 for name, _ in group.requests:
                     names.append(f"r:{name}")
                     columns.append(merged.take_spine(f"r:{name}", written.row))
@@ -202,6 +202,11 @@ class KeyRollup:
         hashes = state.record[entities, 0]
         at = state.key_at[entities] if not self.exact else state.key_at[:0]
         return keys_back(hashes, at, state.arena, self.key.types)
+
+
+def _instants(words: Array) -> Column:
+    """A column of times."""
+    return from_buffers(TIMESTAMP, len(words), [None, np.ascontiguousarray(words)])
 
 
 def _missing(merged: Merged, found: dict[str, dict[int, Array]], shape: tuple[int, ...]) -> Array:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
+from headrace.arrow import one_batch
 from operators.messages import Piece
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ def joined_pieces(pieces: Sequence[Piece]) -> Piece:
     if len(pieces) == 1:
         return pieces[0]
     first = pieces[0]
-    columns = [pa.concat_arrays([p.batch.column(n) for p in pieces]) for n in first.batch.schema.names]
-    return Piece(0, first.key, first.source, first.order, pa.RecordBatch.from_arrays(columns, first.batch.schema.names))
+    schema = first.batch.schema
+    batches = [piece.batch if piece.batch.schema.equals(schema) else piece.batch.select(schema.names) for piece in pieces]
+    return Piece(0, first.key, first.source, first.order, one_batch(batches))
 
 
 def joined_points(points: Sequence[Points]) -> Points:

@@ -88,7 +88,7 @@ def _int64(column: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     if column.null_count:
         text = "a step without time, arrival or n"
         raise ValueError(text)
-    found: np.ndarray[Any, np.dtype[np.int64]] = column.cast(pa.int64()).to_numpy()
+    found: np.ndarray[Any, np.dtype[np.int64]] = column.view(pa.int64()).to_numpy()
     return found
 
 

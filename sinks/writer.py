@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from headrace.arrow import array
+from headrace.arrow import array, one_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -180,12 +180,7 @@ class StoreWriter:
 
 def newest(table: StepTable, batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """The last row of every entity, in the order of these rows; all of them where they are few."""
-    if len(batches) == 1:
-        whole = batches[0]
-    else:
-        schema = batches[0].schema
-        columns = [pa.concat_arrays([batch.column(i) for batch in batches]) for i in range(len(schema))]
-        whole = pa.RecordBatch.from_arrays(columns, schema=schema)
+    whole = one_batch(batches)
     if whole.num_rows <= FEW_ROWS:
         return whole
     names = list(table.keys.names)

@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pyarrow as pa
 
-from headrace.arrow import array, pc
+from headrace.arrow import array, one_batch, pc
 from operators.kernels.tables import MIN64
 from operators.keys import words_of
 from operators.messages import Piece, add_counts
@@ -31,6 +30,8 @@ from sources.partition import Kept, Partition, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
 
     from headrace.plan.model import Plan
     from operators.decode.decoder import Decoded
@@ -366,8 +367,7 @@ class Reader:
         ordinal, kept = parts[0]
         batch, times, arrivals = kept.batch, kept.times, kept.arrivals
         if len(parts) > 1:
-            names = batch.schema.names
-            batch = pa.RecordBatch.from_arrays([pa.concat_arrays([k.batch.column(n) for _, k in parts]) for n in names], names)
+            batch = one_batch([k.batch for _, k in parts])
             times, arrivals = np.concatenate([k.times for _, k in parts]), np.concatenate([k.arrivals for _, k in parts])
             if (arrivals[1:] < arrivals[:-1]).any():
                 order = np.argsort(arrivals, kind="stable")
