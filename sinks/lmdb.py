@@ -50,8 +50,8 @@ class LmdbStore:
         newest = newest_rows(batch, keys)
         # in the order of the tree neighbours share pages
         chosen = sorted(newest)
-        records = encode_records(table, batch.take(pa.array([newest[key] for key in chosen])))
-        pairs = _pairs(self._number(table), chosen, records)
+        records = encode_records(table, batch)
+        pairs = _pairs(self._number(table), chosen, [records[newest[key]] for key in chosen])
 
         def put(transaction: Any) -> int:
             cursor = transaction.cursor()
