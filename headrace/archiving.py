@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from headrace.archive import End, FileLog, Layout, archived_ends, last_loaded_arrival
+from headrace.archive import End, FileLog, Layout, archived_ends, begun, check_topic, last_loaded_arrival
 from headrace.archive.append import Appender, Rolling
+from headrace.archive.begun import begin
 from headrace.archive.closing import Closing
 from headrace.archive.drafts import Drafts
 from headrace.archive.letters import LetterBox
@@ -101,8 +102,8 @@ def archive(
         stop: ends the run when it is set; looked at every few milliseconds.
         began: called once, with what tells how far the run is; that may be called by any thread.
 
-    Raises `ArchiveGap`, `sources.consumer.TopicMissing` and `TopicError`, and `StorageError` where the archive cannot be written, is
-    written by another process, or holds files that do not go with the source.
+    Raises `ArchiveGap`, `sources.consumer.TopicMissing` and `TopicError`, `OtherTopic` where the archive is of another topic, and
+    `StorageError` where it cannot be written, is written by another process, or holds files that do not go with the source.
     """
     run = ArchiveRun(repository, repository.sources[source].base, once, rolling or Rolling(), retain, accept_gap, compression, stop)
     if began is not None:
@@ -135,10 +136,11 @@ class ArchiveRun:
         self.log = FileLog(archive_of(repository), Layout.of(source))
         self.box = LetterBox(self.log.folder)
         self.ends: dict[int, End] = archived_ends(self.log)
+        self.skip_upto_us = last_loaded_arrival(self.log)
         self._check_files()
         settings = kafka_settings(repository)
         bounds = watermarks(settings, source.topic)
-        starts = self._starts(bounds, accept_gap)
+        starts = self._starts(settings, bounds, accept_gap)
         until = {partition: high for partition, (_, high) in bounds.items()} if once else None
         group = repository.config.named(f"archive.{source.name}")
         self.reader: TopicReader = TopicReader(settings, source.topic, starts, group, until, LOOK_S)
@@ -154,7 +156,8 @@ class ArchiveRun:
     # --- where it starts ----------------------------------------------------------------------------------------------------
 
     def _check_files(self) -> None:
-        """The newest file of each partition must go with the source: what follows it is read together with it."""
+        """The newest file of each partition must go with the source, what follows it is read together with it; all are of its topic."""
+        check_topic(self.log, self.source.topic)
         for file in {file.partition: file for file in self.log.files()}.values():
             self.log.check(file)
 
@@ -175,21 +178,45 @@ class ArchiveRun:
                 newest[group.partition] = judged(self.source, self.log.read(group, columns), before)[1]
         return found | {partition: End(0, MIN64, None if time == MIN64 else time) for partition, time in newest.items()}
 
-    def _starts(self, bounds: Mapping[int, tuple[int, int]], accept_gap: bool) -> dict[int, int]:
-        starts, gaps = {}, []
+    def _starts(self, settings: Mapping[str, Any], bounds: Mapping[int, tuple[int, int]], accept_gap: bool) -> dict[int, int]:
+        """Where each partition is read from. What is missing is refused, or noted as accepted."""
+        from headrace.running.gaps import dropped_and_loaded
+
+        noted = begun(self.log)
+        is_first = not self.ends and noted is None
+        starts, gaps, fresh = {}, [], dict(noted or {})
         for partition, (low, high) in bounds.items():
             end = self.ends.get(partition)
-            starts[partition] = low if end is None else max(low, end.offset)
-            if end is not None and end.offset > high:
-                text = f"topic '{self.source.topic}' partition {partition} ends before offset {high}, and its log before {end.offset}"
-                raise ArchiveGap(f"{text}: the topic was made anew; give its source another name", gaps=((partition, high, end.offset),))
-            if end is not None and low > end.offset:
-                gaps.append((partition, end.offset, low))
+            held = max((noted or {}).get(partition, 0), 0 if end is None else end.offset)
+            starts[partition] = max(low, held)
+            if held > high:
+                text = f"topic '{self.source.topic}' partition {partition} ends before offset {high}, and its log before {held}"
+                raise ArchiveGap(f"{text}: the topic was made anew; give its source another name", gaps=((partition, high, held),))
+            if low > held and not is_first:
+                gaps.append((partition, held, low))
+            if end is None or low > held:
+                fresh[partition] = starts[partition]
+        empty = {partition: low for partition, _, low in gaps if partition not in self.ends}
+        there = dropped_and_loaded(settings, self.source.topic, empty, self.skip_upto_us)
+        gaps = [gap for gap in gaps if gap[0] not in there]
         if gaps and not accept_gap:
             told = "; ".join(f"partition {partition}: offsets {first} to {low - 1}" for partition, first, low in gaps)
             text = f"topic '{self.source.topic}' has dropped what the archive lacks: {told}; --accept-gap goes on without them"
             raise ArchiveGap(text, gaps=tuple(gaps))
+        self._begin(noted, fresh)
         return starts
+
+    def _begin(self, noted: Mapping[int, int] | None, offsets: Mapping[int, int]) -> None:
+        """Note what nothing is missing before, where that is not said already."""
+        if noted != offsets:
+            begin(self.log, offsets)
+
+    def _note_left_out(self) -> None:
+        """Where nothing of a partition is in the log, what was read had been loaded: Kafka may drop it. A stop may leave what was read."""
+        if not self.stop.is_set():
+            noted = begun(self.log)
+            through = {p: at for p, at in self.reader.next.items() if p not in self.ends and p not in self.appenders}
+            self._begin(noted, (noted or {}) | through)
 
     # --- what its steps ask for ---------------------------------------------------------------------------------------------
 
@@ -266,7 +293,7 @@ class ArchiveRun:
         from sinks.log import LogStep
         from sources.topic import TopicInput
 
-        skip_upto_us, before = last_loaded_arrival(self.log), self._before()
+        skip_upto_us, before = self.skip_upto_us, self._before()
         Drafts(self.log.folder).tidy()
 
         def intake() -> Intake:
@@ -292,6 +319,7 @@ class ArchiveRun:
         self.box.flush()
         if self.reader.failure is not None:
             raise self.reader.failure
+        self._note_left_out()
         told = self.status()
         return Archived(
             source=self.source.name,

@@ -139,7 +139,7 @@ def check_table(store: OnlineStore, table: StepTable, name: str) -> None:
     standing = [each for each in store.tables() if each.group == table.group]
     if any(each.digest == table.digest for each in standing):
         return
-    fill = f"headrace replay {table.group} --online fills it"
+    fill = f"headrace replay {table.group} --online fills it, headrace run {table.group} keeps it filled"
     if standing:
         text = f"store '{name}' holds another version of group '{table.group}', whose definition has changed since: {fill}"
     else:

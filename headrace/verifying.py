@@ -56,8 +56,9 @@ class Verified:
     """What a comparison has come to.
 
     `entities` were compared, in `cells` cells, of which `equal` are equal: `close` of them not to the last bit, but within 1e-9.
-    `not_archived` entities were chosen too, and their steps have seen what the log does not hold yet. The same `seed` chooses the same
-    entities of the same store.
+    `not_archived` entities were chosen too, and their steps have seen what the log does not hold yet. `begins_us` is the arrival at which
+    the archive begins, where something came before that it does not hold: None where it holds the whole log. The same `seed` chooses the
+    same entities of the same store.
     """
 
     group: str
@@ -69,6 +70,7 @@ class Verified:
     cells: int
     equal: int
     close: int
+    begins_us: int | None
     differences: tuple[Difference, ...]
 
     @property
@@ -95,8 +97,8 @@ def verify(
         store: the name of the store, the first of `[online] stores` where None.
         watch: is told of the replay before it starts.
 
-    Raises `ConfigError` without such a store, `StorageError` where it holds nothing of the group or another version of it, and `DataError`
-    where the archive has no events of one of its sources.
+    Raises `ConfigError` without such a store, `StorageError` where it holds nothing of the group or another version of it,
+    `DataError` where the archive has no events of one of its sources; where there is a Kafka, `OtherTopic` where it has those of another.
     """
     from headrace.getting import check_table
     from replay.tables import archive_logs
@@ -125,7 +127,8 @@ def verify(
     equal = sum(same for same, _, _ in cells)
     close = sum(near for _, near, _ in cells)
     entities = compared.num_rows
-    return Verified(group, name, seed, stored, entities, chosen.num_rows - entities, width * entities, equal, close, differences)
+    begins_us, apart = begins(logs), chosen.num_rows - entities
+    return Verified(group, name, seed, stored, entities, apart, width * entities, equal, close, begins_us, differences)
 
 
 def _store_name(repository: Repository, store: str | None) -> str:
@@ -153,9 +156,18 @@ def _types(table: StepTable) -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in table.schema]
 
 
+def begins(logs: Mapping[str, Log]) -> int | None:
+    """The arrival before which not all is in these logs, since files were removed or Kafka had dropped messages; None where all is."""
+    found = []
+    for log in logs.values():
+        first = {file.partition: file for file in reversed(log.files())}   # type: ignore[attr-defined]   # the logs of an archive are files
+        found += [file.first_arrival_us for file in first.values() if file.first_offset > 0]
+    return max(found, default=None)
+
+
 def known_upto(repository: Repository, plan: Plan, logs: Mapping[str, Log]) -> int:
     """The arrival up to which the archive holds everything that has come; the largest int64 where that is all there is."""
-    from headrace.archive import archived_ends, last_loaded_arrival
+    from headrace.archive import archived_ends, begun, check_topic, last_loaded_arrival
     from headrace.running.starting import kafka_settings
     from sources.topics import TopicError, TopicMissing, watermarks
 
@@ -164,19 +176,20 @@ def known_upto(repository: Repository, plan: Plan, logs: Mapping[str, Log]) -> i
         return upto
     for source in plan.sources:
         log: FileLog = logs[source.name]  # type: ignore[assignment]   # the logs of an archive are files
-        ends = archived_ends(log)
+        topic, ends = repository.sources[source.name].topic, archived_ends(log)
+        check_topic(log, topic)
         try:
-            bounds = watermarks(kafka_settings(repository), repository.sources[source.name].topic)
+            bounds = watermarks(kafka_settings(repository), topic)
         except TopicMissing:
             continue
         except TopicError:
             # nobody says what has come since
             upto = min([upto, *(end.arrival_us for end in ends.values())])
             continue
-        loaded = last_loaded_arrival(log)
+        loaded, noted = last_loaded_arrival(log), begun(log) or {}
         for partition, (_, high) in bounds.items():
             end = ends.get(partition)
-            if end is None and high:
+            if end is None and high > noted.get(partition, 0):
                 upto = min(upto, MIN64 if loaded is None else loaded)
             elif end is not None and end.offset < high:
                 upto = min(upto, end.arrival_us)

@@ -68,7 +68,8 @@ def archive_logs(repository: Repository, targets: Sequence[Target]) -> dict[str,
     for source in {s.name: s for group in groups_of(targets) for s in group.sources}.values():
         log = FileLog(archive, Layout.of(source.base))
         if not log.row_groups():
-            text = f"the archive {uri} holds no events of source '{source.name}'; headrace load {source.name} FILE adds some"
+            do = f"headrace load {source.name} FILE adds some, headrace archive {source.name} those of its topic"
+            text = f"the archive {uri} holds no events of source '{source.name}'; {do}"
             raise DataError(text, source=source.name, archive=uri)
         logs[source.name] = log
     return logs

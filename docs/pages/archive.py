@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import headrace as hr
 from headrace.archive import FileLog, Layout, load
 from headrace.archive.append import Appender, Rolling
+from headrace.archive.begun import FORMAT as BEGUN_FORMAT
+from headrace.archive.begun import begin
 from headrace.archive.drafts import NAME as DRAFTS
 from headrace.archive.layout import GROUPS_PER_FILE, PLACE_FIELDS, ROWS_PER_GROUP, VERSION
 from headrace.archive.letters import JUDGED, LetterBox
@@ -42,7 +44,7 @@ FACTS = {
     "first_arrival_us": "arrival of the first offset, in microseconds since 1970",
     "last_arrival_us": "arrival of the last offset",
     "arrival": "`time` where every row arrived at its event time, so that one of the columns need not be read; else `column`",
-    "topic": "Kafka's name of it",
+    "topic": "Kafka's name of it: `archive`, and a `run` that begins with the archive, go on in no other",
     "newest_us": "the newest event time that was accepted in the partition so far; empty where there is none",
     "writer": "who wrote it: a writer knows its own file again",
     "load": "names the load by its files and settings: the same load gives the same",
@@ -115,7 +117,9 @@ Facts in Parquet's own key-value metadata, each behind `headrace.`, as text:
 {facts}
 
 The archive is its own offset store: `archive`, and a `run` that begins with the archive, go on behind the greatest `last_offset` of each
-partition.
+partition. A partition that has no message yet is in `_begun.json`, `{{"format": {begun}, "partitions": {{"2": 500}}}}`: by
+partition the offset that nothing is missing before, so that what Kafka drops later is told from what it had dropped before the archive
+began.
 
 ## The manifest of a day
 
@@ -183,6 +187,7 @@ def page() -> str:
     text = TEXT.format(
         tree=made["tree"], drafts=DRAFTS, rolling=Rolling(), rolling_mib=Rolling().size_bytes >> 20,
         load_rows=ROWS_PER_GROUP * GROUPS_PER_FILE, group_rows=ROWS_PER_GROUP,
+        begun=BEGUN_FORMAT,
         columns=table(["column", "type", ""], [[f"`{name}`", f"`{types[name]}`", told] for name, told in COLUMNS.items()]),
         facts=table(["fact", "of", ""], rows), format=made["format"], entry=listed(ENTRY), letter=listed(LETTER),
         judged=", ".join(f"*{reason}*" for reason in sorted(JUDGED)), loaded_letter=listed(LOADED_LETTER),
@@ -208,6 +213,7 @@ def write(folder: Path) -> dict[str, Any]:
     history.write_text('{"uid": 1, "ts": "2024-03-01T10:00:00Z"}\n{"uid": "one", "ts": "2024-03-01T10:00:00Z"}\n')
     load(layout, [history], folder / "archive")
     log = FileLog(folder / "archive", layout)
+    begin(log, {2: 500})
     box = LetterBox(log.folder)
     appender = Appender(log, "clicks", 3, None, box, Rolling())
     values: list[bytes | None] = [json.dumps({"uid": 2, "ts": START_US}).encode(), b"?"]
@@ -240,6 +246,7 @@ def first_lines(letters: Path) -> dict[str, dict[str, Any]]:
 REMARKS = {
     "00000-": "loaded, from offset 0",
     "hour=": "partition 3 of the topic, from offset 1200",
+    "_begun": "where partitions begin that have no message yet",
     "_manifest": "what the closed day holds",
     "_dead/date=": "of messages",
     "_dead/load": "of a load",

@@ -38,7 +38,8 @@ DOCUMENTS: dict[str, tuple[str, dict[str, str]]] = {
     }),
     "verify": (OBJECT, {
         "group": "", "store": "", "seed": "", "stored": "entities in the store", "entities": "of them compared",
-        "not_archived": "chosen, and not compared", "cells": "", "equal": "", "close": "equal within 1e-9, not to the last bit",
+        "not_archived": "chosen, and not compared", "begins_us": "when the archive begins, null where nothing is missing before",
+        "cells": "", "equal": "", "close": "equal within 1e-9, not to the last bit",
         "share": "`equal` of `cells`; null where there are none", "differences": "each with entity, feature, both values and the place",
     }),
     "dead-letters list": (ARRAY, LETTER),

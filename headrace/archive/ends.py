@@ -46,3 +46,12 @@ def last_loaded_arrival(log: FileLog) -> int | None:
     A message of the topic that arrived up to then is history that was loaded: whoever reads the topic leaves it out.
     """
     return max((file.last_arrival_us for file in log.files() if file.loaded), default=None)
+
+
+def loaded_ends(log: FileLog) -> dict[str, list[int | str]]:
+    """By partition, as text, where the loaded rows end: the offset behind the last one, and the load that it came of.
+
+    A load changes it, whatever it brings; rows that were removed from the beginning do not, until there are none: the partition is not in
+    it then.
+    """
+    return {str(file.partition): [file.last_offset + 1, file.facts.get("load", "")] for file in log.files() if file.loaded}

@@ -53,9 +53,7 @@ class Folder:
     def sizes(self) -> dict[str, int]:
         """The bytes of the files in it by name, hidden ones left out, from one listing."""
         if self.local:
-            folder = Path(self.uri)
-            entries = list(os.scandir(folder)) if folder.is_dir() else []
-            found = {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+            found = {entry.name: entry.stat().st_size for entry in self._scanned() if entry.is_file()}
         else:
             found = {entry["name"].rsplit("/", 1)[1]: entry["size"] for entry in self._listed() if entry["type"] == "file"}
         return {name: size for name, size in found.items() if name and not name.startswith(".")}
@@ -89,7 +87,7 @@ class Folder:
                 return (Path(self.uri) / name).read_bytes()
             fs, root = self._fs()
             read: bytes = fs.cat_file(f"{root}/{name}")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except failures() as error:
             raise self.failed("read", name, error) from error
@@ -174,12 +172,18 @@ class Folder:
 
     def _entries(self, kind: str) -> list[str]:
         if self.local:
-            folder = Path(self.uri)
-            entries = list(os.scandir(folder)) if folder.is_dir() else []
-            names = [entry.name for entry in entries if (entry.is_file() if kind == "file" else entry.is_dir())]
+            names = [entry.name for entry in self._scanned() if (entry.is_file() if kind == "file" else entry.is_dir())]
         else:
             names = [entry["name"].rstrip("/").rsplit("/", 1)[1] for entry in self._listed() if entry["type"] == kind]
         return sorted(name for name in names if name and not name.startswith("."))
+
+    def _scanned(self) -> list[os.DirEntry[str]]:
+        """What is in a local folder."""
+        try:
+            folder = Path(self.uri)
+            return list(os.scandir(folder)) if folder.is_dir() else []
+        except OSError as error:
+            raise self.failed("list", "", error) from error
 
     def _listed(self) -> list[Any]:
         """What fsspec lists of a folder that is not local."""

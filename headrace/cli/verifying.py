@@ -28,7 +28,8 @@ def verify(
     """Compare the online store with a replay of the log, cell by cell, at the same place in the log.
 
     It ends with 0 where all cells are equal, with 1 where one differs. Entities whose newest events are not archived yet are not counted:
-    where that is all of them nothing was proved, and it ends with 1 as well.
+    where that is all of them nothing was proved, and it ends with 1 as well. What was removed from the archive by its age no replay knows:
+    the events of such an entity are fewer there, and windows that reach back so far differ.
 
     Example:
       headrace verify buyer_activity
@@ -79,6 +80,8 @@ def _tell(found: Verified, limit: int) -> None:
         print_rows(["entity", "cell", "online", "replay", "arrival, n"], rows)
         if len(found.differences) > limit:
             print(f"and {len(found.differences) - limit:,} more")
+        if found.begins_us is not None:
+            say(f"the archive begins at {format_time(found.begins_us)}: what happened before is in the store, and not in the replay")
         say(f"--seed {found.seed} compares the same entities once more")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headrace.archive import FileLog, Folder, archived_ends
+from headrace.archive import Listed, archived_ends
 from operators.kernels import tables as t
 from operators.kernels.tables import MIN64
 from operators.live_clock import LiveClock
@@ -30,7 +30,7 @@ from .steps import step_producer, step_topics
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from headrace.archive import LogFile
+    from headrace.archive import FileLog
     from headrace.plan.model import Plan
     from headrace.repository import Repository
     from operators.rollup import KeyRollup
@@ -91,20 +91,6 @@ def bootstrap(
     if complete is None:
         raise RuntimeError("a checkpoint that was just written is not there")
     return complete
-
-
-class Listed(FileLog):
-    """A log as it stood when it was listed first: its archive may go on meanwhile."""
-
-    def __init__(self, log: FileLog) -> None:
-        super().__init__(Folder(log.folder.uri.rsplit("/", 1)[0], log.folder.options), log.layout)
-        self._listed: list[LogFile] | None = None
-
-    def files(self) -> list[LogFile]:
-        """The files of the first call."""
-        if self._listed is None:
-            self._listed = super().files()
-        return self._listed
 
 
 def archived_places(logs: Mapping[str, FileLog], start: Start) -> dict[tuple[str, int], Place]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import InvalidValue
+from headrace.errors import InvalidValue, StorageError
 from headrace.plan import build
 from headrace.times import parse_time
 from operators.shard import shards_for
@@ -26,7 +26,7 @@ from .claims import claimed
 from .desk import ask_to_stop, clear_stops
 from .job import RunJob, RunOptions, RunWorker
 from .metrics import serving
-from .starting import ARCHIVE, Gap, Start, checkpoints_of, find_start, gap_text, what_is_kept
+from .starting import ARCHIVE, Gap, Start, checkpoints_of, find_start, gap_text
 from .steps import make_step_topics
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def run(
             groups, start = _planned(repository, names, since, fresh, accept_gap, options)
         if start.complete is None:
             checkpoints.clear()
-        checkpoints.begin(what_is_kept(groups, start.shards))
+        checkpoints.begin(start.kept)
         clear_stops(checkpoints)
         checkpoints.tidy(start.complete, all_others=True)
         make_step_topics(repository, [group.name for group in groups])
@@ -153,8 +153,7 @@ def only_one(checkpoints: Checkpoints) -> Iterator[None]:
             yield
         return
     folder = Path(checkpoints.folder.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".running").open("a+") as lock:
+    with _lock_file(folder) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -165,3 +164,13 @@ def only_one(checkpoints: Checkpoints) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _lock_file(folder: Path) -> Any:
+    """The open file that only one run locks; its folder is made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / ".running").open("a+")
+    except OSError as error:
+        text = f"cannot make the folder {folder} for the state: {error.strerror}; [state] uri says where it is to be"
+        raise StorageError(text, path=str(folder)) from error

@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from headrace.archive import FileLog, Folder, Layout
-from headrace.errors import HeadraceError, StorageError, Unreachable
+from headrace.archive import FileLog, Folder, Layout, Listed
+from headrace.errors import HeadraceError
 from headrace.plan import build
 from operators.kernels.tables import MIN64
 from operators.shard import FEW_SHARDS
 from sources.partition import Place
 
-from .checkpoints import Checkpoints, Complete
+from .checkpoints import Checkpoints
+from .gaps import dropped_and_loaded
+from .kept import checkpoint_of, made_of_other, places_of_unused, told_by, what_is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from headrace.groups import FeatureGroup
     from headrace.plan.model import Plan
     from headrace.repository import Repository
+
+    from .checkpoints import Complete
 
 CHECKPOINT, ARCHIVE, BEGINNING, INSTANT = "checkpoint", "archive", "beginning", "instant"
 
@@ -38,7 +42,8 @@ class Start:
 
     `how` is one of checkpoint, archive, beginning, instant; `places` has every partition that is read, `ended` those that the archive
     alone holds; `low` and `high` are Kafka's offsets; `skip_upto` by source the arrival of the last loaded row; `gaps` what is missing, as
-    (source, partition, first, behind the last); `unreadable` why a checkpoint that is there is not used.
+    (source, partition, first, behind the last); `unreadable` why a checkpoint that is there is not used; `kept` what the folder of the
+    checkpoints is to say of itself.
     """
 
     how: str
@@ -51,6 +56,7 @@ class Start:
     gaps: tuple[tuple[str, int, int, int], ...] = ()
     shards: int = FEW_SHARDS
     unreadable: str | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def partitions(self) -> list[tuple[str, int]]:
@@ -92,11 +98,6 @@ def checkpoints_of(repository: Repository, groups: Sequence[FeatureGroup], run: 
     return Checkpoints(uri, repository.config.state.options, run)
 
 
-def what_is_kept(groups: Sequence[FeatureGroup], shards: int = FEW_SHARDS) -> dict[str, Any]:
-    """What a folder of checkpoints says of itself."""
-    return {"groups": {group.name: group.digest for group in groups}, "shards": shards}
-
-
 def find_start(
     repository: Repository,
     groups: Sequence[FeatureGroup],
@@ -104,79 +105,101 @@ def find_start(
     since_us: int | None,
     fresh: bool,
     shards: int = FEW_SHARDS,
+    damage: str | None = None,
 ) -> Start:
-    """Where the groups start; `since_us` is `--from`, `fresh` leaves a checkpoint aside. Writes nothing."""
-    found = _find_start(repository, groups, checkpoints, since_us, fresh, shards)
-    return replace(found, shards=shards)
+    """Where the groups start; `since_us` is `--from`, `fresh` leaves a checkpoint aside, `damage` says why it cannot be. Writes nothing.
 
+    Raises `OtherTopic` where it is the archive of another topic that they would start from.
+    """
+    from headrace.archive import last_loaded_arrival, loaded_ends
+    from sources.consumer import watermarks
 
-def _find_start(
-    repository: Repository,
-    groups: Sequence[FeatureGroup],
-    checkpoints: Checkpoints,
-    since_us: int | None,
-    fresh: bool,
-    shards: int,
-) -> Start:
-    from headrace.archive import archived_ends, last_loaded_arrival
-    from sources.consumer import offsets_at, watermarks
-
-    plan = build(list(groups))
-    topics = topics_of(repository, plan)
+    topics = topics_of(repository, build(list(groups)))
     settings = kafka_settings(repository)
     bounds = {(name, p): pair for name, topic in topics.items() for p, pair in watermarks(settings, topic).items()}
-    low, high = ({name: pair[i] for name, pair in bounds.items()} for i in (0, 1))
-    complete, unreadable = _checkpoint(checkpoints, what_is_kept(groups, shards)) if not fresh else (None, None)
-    logs = {name: log_of(repository, name) for name in topics}
+    logs = {name: Listed(log_of(repository, name)) for name in topics}
     skip = {name: arrival for name, log in logs.items() if (arrival := last_loaded_arrival(log)) is not None}
-    if complete is not None:
+    kept = what_is_kept(groups, shards, topics, {name: loaded_ends(log) for name, log in logs.items()})
+    found = _Finding(settings, topics, logs, bounds, skip)
+    if fresh:
+        return replace(found.anew(since_us), shards=shards, kept=kept)
+    told = told_by(checkpoints)
+    unreadable = damage or made_of_other(checkpoints, told, kept)
+    if unreadable is None:
+        # rows that retention has removed since are in the state
+        loaded = {name: told.get("loaded", {}).get(name, {}) | ends for name, ends in kept["loaded"].items()}
+        complete, unreadable = checkpoint_of(checkpoints, kept | {"loaded": loaded})
+        if complete is not None:
+            return replace(found.from_checkpoint(complete), shards=shards, kept=kept | {"loaded": loaded})
+    found = replace(found, before=places_of_unused(checkpoints, told, topics))
+    return replace(found.anew(since_us), shards=shards, unreadable=unreadable, kept=kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What a start is found from: Kafka's bounds, the logs, and where a state stood `before` that is not used."""
+
+    settings: Mapping[str, Any]
+    topics: Mapping[str, str]
+    logs: Mapping[str, FileLog]
+    bounds: Mapping[tuple[str, int], tuple[int, int]]
+    skip: dict[str, int]
+    before: Mapping[tuple[str, int], Place] = field(default_factory=dict)
+
+    def from_checkpoint(self, complete: Complete) -> Start:
+        """Behind a checkpoint."""
         places = complete.by_name()
-        ended = tuple(name for name in places if name not in bounds)
-        return _checked(CHECKPOINT, {n: p for n, p in places.items() if n in bounds}, ended, low, high, complete=complete, skip_upto=skip)
-    archived = {
-        (name, p): Place(end.offset, end.arrival_us, MIN64 if end.newest_us is None else end.newest_us)
-        for name, log in logs.items()
-        for p, end in archived_ends(log).items()
-    }
-    if since_us is None and (archived or skip):
-        ended = tuple(sorted({(name, g.partition) for name, log in logs.items() for g in log.row_groups()} - set(bounds)))
-        places = {name: place for name, place in archived.items() if name in bounds}
-        return _checked(ARCHIVE, places, ended, low, high, skip_upto=skip, unreadable=unreadable)
-    if since_us is not None:
-        places = {(name, p): Place(offset) for name, topic in topics.items() for p, offset in offsets_at(settings, topic, since_us).items()}
-        return _checked(INSTANT, places, (), low, high, unreadable=unreadable)
-    return _checked(BEGINNING, {}, (), low, high, unreadable=unreadable)
+        ended = tuple(name for name in places if name not in self.bounds)
+        there = {name: place for name, place in places.items() if name in self.bounds}
+        return replace(self._checked(CHECKPOINT, there, ended, {name for name, _ in places}), complete=complete, skip_upto=self.skip)
 
+    def anew(self, since_us: int | None) -> Start:
+        """Without one: at an instant, behind the archive, or at Kafka's beginning."""
+        from headrace.archive import archived_ends, begun, check_topic
+        from sources.consumer import offsets_at
 
-def _checkpoint(checkpoints: Checkpoints, what: Mapping[str, Any]) -> tuple[Complete | None, str | None]:
-    try:
-        checkpoints.check(what)
-        return checkpoints.newest(), None
-    except Unreachable:
-        raise   # it may be whole, and is not to be made anew
-    except (StorageError, ValueError, KeyError) as error:
-        return None, str(error)
+        if since_us is not None:
+            at = {(name, p): Place(o) for name, topic in self.topics.items() for p, o in offsets_at(self.settings, topic, since_us).items()}
+            return self._checked(INSTANT, at, (), set())
+        places: dict[tuple[str, int], Place] = {}
+        ended: set[tuple[str, int]] = set()
+        known = {name for name, _ in self.before}
+        for name, log in self.logs.items():
+            check_topic(log, self.topics[name])
+            ends, noted = archived_ends(log), begun(log)
+            for p, end in ends.items():
+                places[name, p] = Place(end.offset, end.arrival_us, MIN64 if end.newest_us is None else end.newest_us)
+            for p, offset in (noted or {}).items():
+                place = places.get((name, p), Place(0))
+                places[name, p] = replace(place, offset=max(place.offset, offset))
+            ended |= {(name, g.partition) for g in log.row_groups()} - set(self.bounds)
+            known |= {name} if ends or noted is not None else set()
+        has_rows = any(log.row_groups() for log in self.logs.values())
+        there = {name: place for name, place in places.items() if name in self.bounds}
+        return replace(self._checked(ARCHIVE if has_rows else BEGINNING, there, tuple(sorted(ended)), known), skip_upto=self.skip)
 
+    def _checked(
+        self, how: str, places: Mapping[tuple[str, int], Place], ended: tuple[tuple[str, int], ...], known: set[str]
+    ) -> Start:
+        """The start, with new partitions at their first offset, and the gaps: of sources that are `known` a partition begins at 0."""
+        low, high = ({name: pair[i] for name, pair in self.bounds.items()} for i in (0, 1))
+        found, gaps = dict(places), []
+        for name, first in low.items():
+            place = found.get(name, Place(0 if name[0] in known else first))
+            if first > place.offset:
+                gaps.append((*name, place.offset, first))
+            found[name] = replace(place, offset=max(first, place.offset))
+        return Start(how, found, ended, low, high, gaps=self._missing(gaps, places))
 
-def _checked(
-    how: str,
-    places: Mapping[tuple[str, int], Place],
-    ended: tuple[tuple[str, int], ...],
-    low: dict[tuple[str, int], int],
-    high: dict[tuple[str, int], int],
-    **more: Any,
-) -> Start:
-    """The start, with new partitions at their first offset and the gaps."""
-    found = dict(places)
-    gaps = []
-    for name, first in low.items():
-        place = found.get(name)
-        if place is None:
-            found[name] = Place(first)
-        elif first > place.offset:
-            gaps.append((*name, place.offset, first))
-            found[name] = Place(first, place.arrival_us, place.newest_us)
-    return Start(how, found, ended, low, high, gaps=tuple(gaps), **more)
+    def _missing(
+        self, gaps: Sequence[tuple[str, int, int, int]], places: Mapping[tuple[str, int], Place]
+    ) -> tuple[tuple[str, int, int, int], ...]:
+        """The gaps without what arrived up to the last loaded row, in partitions from which nothing else is known."""
+        there: set[tuple[str, int]] = set()
+        for source, loaded_us in self.skip.items():
+            low = {p: first for name, p, _, first in gaps if name == source and places.get((name, p), Place(0)).arrival_us == MIN64}
+            there |= {(source, p) for p in dropped_and_loaded(self.settings, self.topics[source], low, loaded_us)}
+        return tuple(gap for gap in gaps if gap[:2] not in there)
 
 
 def gap_text(gaps: Sequence[tuple[str, int, int, int]]) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headrace.archive import FileLog, Layout, load
+from headrace.archive import FileLog, Layout, OtherTopic, begun, load
 from headrace.archive.append import Rolling
 from headrace.archive.letters import LetterBox
 from headrace.archiving import Archived, ArchiveGap, archive
@@ -227,23 +227,104 @@ def test_what_kafka_dropped_is_told(tmp_path: Path, broker: Broker) -> None:
     assert places(repository) == Counter((0, offset) for offset in [*range(10), *range(15, 30)])
 
 
-def delete_before(broker: Broker, topic: str, offset: int) -> None:
+def delete_before(broker: Broker, topic: str, offset: int, partition: int = 0) -> None:
     from confluent_kafka import TopicPartition
     from confluent_kafka.admin import AdminClient
 
     client = AdminClient(broker.settings)
-    for future in client.delete_records([TopicPartition(topic, 0, offset)]).values():
+    for future in client.delete_records([TopicPartition(topic, partition, offset)]).values():
         future.result(20)
+
+
+def test_what_kafka_dropped_of_a_partition_without_a_file_is_told(tmp_path: Path, broker: Broker) -> None:
+    """One that is empty, of which Kafka had dropped everything before, is no gap; what came and went since the first time is one."""
+    topic = broker.topic(3)
+    write(broker, topic, numbered(range(10)))
+    write(broker, topic, numbered(range(4)), partition=1)
+    delete_before(broker, topic, 4, 1)
+    repository = shop(tmp_path, broker, topic)
+    assert once(repository).rows == 10
+    assert begun(log_of(repository)) == {0: 0, 1: 4, 2: 0}
+    assert once(repository).rows == 0
+    for partition in (1, 2):
+        write(broker, topic, numbered(range(20, 30)), partition=partition)
+    delete_before(broker, topic, 7, 1)
+    delete_before(broker, topic, 10, 2)
+    with pytest.raises(ArchiveGap) as gap:
+        once(repository)
+    assert str(gap.value) == (
+        f"topic '{topic}' has dropped what the archive lacks: partition 1: offsets 4 to 6; partition 2: offsets 0 to 9; "
+        "--accept-gap goes on without them"
+    )
+    assert once(repository, accept_gap=True).rows == 7
+    assert once(repository).rows == 0, "what was accepted is not told again, though partition 2 has no file still"
+    assert places(repository) == Counter([*((0, offset) for offset in range(10)), *((1, offset) for offset in range(7, 14))])
+
+
+def test_an_archive_that_was_empty_has_begun(tmp_path: Path, broker: Broker) -> None:
+    topic = broker.topic(1)
+    repository = shop(tmp_path, broker, topic)
+    assert once(repository).messages == 0
+    write(broker, topic, numbered(range(10)))
+    delete_before(broker, topic, 3)
+    with pytest.raises(ArchiveGap, match=r"partition 0: offsets 0 to 2;"):
+        once(repository)
+
+
+def test_what_was_loaded_is_no_gap_when_kafka_drops_it(tmp_path: Path, broker: Broker) -> None:
+    """Neither what was left out before nor what was never looked at; what is younger than the loaded rows is one."""
+    topic = broker.topic(3)
+    times_ms = [NOW_US // 1_000 - 100_000 + at for at in range(8)]
+    messages: list[bytes | None] = [click(at, time_ms * 1_000) for at, time_ms in enumerate(times_ms)]
+    write(broker, topic, messages[:5], times_ms=times_ms[:5])
+    repository = shop(tmp_path, broker, topic)
+    path = history(tmp_path / "history.jsonl", *(time_ms * 1_000 for time_ms in times_ms[:5]))
+    load(repository.sources["clicks"], [path], tmp_path / "archive")
+    assert (once(repository).skipped, begun(log_of(repository))) == (5, {0: 5, 1: 0, 2: 0})
+    write(broker, topic, messages, partition=1, times_ms=times_ms)
+    delete_before(broker, topic, 5, 0)
+    delete_before(broker, topic, 3, 1)
+    assert (once(repository).rows, places(repository)) == (3, Counter([*((0, at) for at in range(5)), *((1, at) for at in (5, 6, 7))]))
+    write(broker, topic, messages, partition=2, times_ms=times_ms)
+    delete_before(broker, topic, 6, 2)
+    with pytest.raises(ArchiveGap, match=r"lacks: partition 2: offsets 0 to 5;"):
+        once(repository)
+
+
+def test_an_archive_of_another_topic_is_refused(tmp_path: Path, broker: Broker) -> None:
+    topics = [broker.topic(1), broker.topic(1)]
+    for topic, count in zip(topics, (10, 25), strict=True):
+        write(broker, topic, numbered(range(count)))
+    once(shop(tmp_path, broker, topics[0]))
+    with pytest.raises(OtherTopic, match=rf"the topic '{topics[0]}', and source 'clicks' has the topic '{topics[1]}' now"):
+        once(shop(tmp_path, broker, topics[1]), accept_gap=True)
+    with command(tmp_path, "--once") as process:
+        assert process.wait(20) == 2
+    repository = shop(tmp_path, broker, topics[0])
+    write(broker, topics[0], numbered(range(10, 12)))
+    assert once(repository).rows == 2
+    assert places(repository) == Counter((0, offset) for offset in range(12))
 
 
 def test_a_topic_that_was_made_anew_is_told(tmp_path: Path, broker: Broker) -> None:
     topic = broker.topic(1)
     write(broker, topic, numbered(range(10)))
-    once(shop(tmp_path, broker, topic))
-    other = broker.topic(1)
-    write(broker, other, numbered(range(3)))
-    with pytest.raises(ArchiveGap, match=rf"^topic '{other}' partition 0 ends before offset 3, and its log before 10: the topic was made anew"):
-        once(shop(tmp_path, broker, other))
+    repository = shop(tmp_path, broker, topic)
+    once(repository)
+    make_anew(broker, topic)
+    write(broker, topic, numbered(range(3)))
+    with pytest.raises(ArchiveGap, match=rf"^topic '{topic}' partition 0 ends before offset 3, and its log before 10: the topic was made anew"):
+        once(repository)
+
+
+def make_anew(broker: Broker, topic: str) -> None:
+    import confluent_kafka.admin
+
+    kafka: Any = confluent_kafka.admin
+    client = kafka.AdminClient(broker.settings)
+    client.delete_topics([topic])[topic].result(20)
+    until(lambda: topic not in client.list_topics(timeout=5).topics)
+    client.create_topics([kafka.NewTopic(topic, 1, 1)])[topic].result(20)
 
 
 def test_on_s3(tmp_path: Path, broker: Broker, bucket: str) -> None:

@@ -74,7 +74,7 @@ def test_preview_of_what_is_wrong(headrace: Callable[..., Ran], shop: Path) -> N
 def test_an_empty_archive(headrace: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert headrace("init", ".").code == 0
-    text = f"the archive {tmp_path / 'archive'} holds no events of source 'clicks'; headrace load clicks FILE adds some"
+    text = f"the archive {tmp_path / 'archive'} holds no events of source 'clicks'; headrace load clicks FILE adds some, headrace archive clicks those of its topic"
     for arguments in (
         ("preview", "buyer_activity"),
         ("trace", "buyer_activity", "7"),
@@ -166,7 +166,7 @@ def test_get_before_there_is_anything(headrace: Callable[..., Ran], shop: Path) 
 
 def test_get_of_another_group(headrace: Callable[..., Ran], online: Path) -> None:
     done = headrace("get", "item_prices", "pot")
-    text = "store 'local' holds nothing of group 'item_prices' yet: headrace replay item_prices --online fills it"
+    text = "store 'local' holds nothing of group 'item_prices' yet: headrace replay item_prices --online fills it, headrace run item_prices keeps it filled"
     assert (done.code, done.err) == (1, f"headrace: {text}\n")
 
 
@@ -174,7 +174,7 @@ def test_get_of_a_changed_definition(headrace: Callable[..., Ran], online: Path)
     definitions = online / "features.py"
     definitions.write_text(definitions.read_text().replace('"1h", "1d"', '"2h", "1d"'))
     done = headrace("get", "item_popularity", "pot")
-    text = "store 'local' holds another version of group 'item_popularity', whose definition has changed since: headrace replay item_popularity --online fills it"
+    text = "store 'local' holds another version of group 'item_popularity', whose definition has changed since: headrace replay item_popularity --online fills it, headrace run item_popularity keeps it filled"
     assert (done.code, done.err) == (1, f"headrace: {text}\n")
 
 

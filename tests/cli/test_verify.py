@@ -7,16 +7,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import sources.topics
+from headrace.archive import FileLog, Folder, Layout, write
 from headrace.cli.verifying import percent
 from headrace.plan import build
 from headrace.repository import Repository
+from headrace.times import format_time
 from headrace.verifying import verify
+from operators.keys import words_of
 from sinks.online import ARRIVAL, TIME, N, open_store
 from sinks.stores import step_table
 from tests.replay.shop import make_shop
+from tests.storage.samples import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +164,30 @@ def test_what_is_not_archived_yet_is_told_apart(filled: Path, headrace: Any, mon
     assert ran.out == "popular: nothing was compared\n9 entities more not archived yet, and not counted\n"
     monkeypatch.setattr(sources.topics, "watermarks", lambda *_: {7: (0, 0)})
     assert headrace("-C", filled, "verify", "popular", "-n", 1000).code == 1
+
+
+def test_where_the_archive_begins_is_told(filled: Path, headrace: Any) -> None:
+    """What is removed from the beginning of the log is in the store alone."""
+    repository = Repository(filled)
+    archive, layout = Folder(repository.config.archive_uri), Layout.of(repository.sources["clicks"].base)
+    log = FileLog(archive, layout)
+    rows = rows_of(log, layout.log_schema.names)
+    assert verify(repository, "popular").begins_us is None
+    left = []
+    for file in log.files():
+        log.folder.remove(file.name)
+        mine = rows.filter(pc.equal(rows.column("_partition"), pa.scalar(file.partition, pa.int32())))
+        left.append(mine.slice(mine.num_rows // 2).combine_chunks())
+        write(archive, layout, left[-1], partition=file.partition)
+    found = verify(repository, "popular", n=1000)
+    begins = max(words_of(each.column("_arrival").combine_chunks())[0] for each in left)
+    assert (found.begins_us, found.equal < found.cells) == (begins, True)
+    ran = headrace("-C", filled, "verify", "popular", "--seed", 3)
+    assert ran.code == 1
+    assert ran.err == (
+        f"headrace: the archive begins at {format_time(begins)}: what happened before is in the store, and not in the replay\n"
+        "headrace: --seed 3 compares the same entities once more\n"
+    )
 
 
 def test_a_silence_behind_the_log_is_a_part_of_it(filled: Path) -> None:

@@ -15,8 +15,8 @@ from headrace.plan import build
 from headrace.running.compaction import Compaction
 from headrace.running.desk import RunDesk
 from headrace.running.keeper import FileKeeper
+from headrace.running.kept import what_is_kept
 from headrace.running.making import Making
-from headrace.running.starting import what_is_kept
 from headrace.running.watch import Watch
 from operators.kernels import tables as t
 from operators.keys import is_word

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from headrace.archive import FileLog, Folder, Layout, archived_ends
+from headrace.archive import FileLog, Folder, Layout, Listed, archived_ends
 from headrace.archive.layout import file_name
 from headrace.archive.write import OpenFile
-from headrace.running.bootstrap import Listed, archived_places
+from headrace.running.bootstrap import archived_places
 from headrace.running.starting import ARCHIVE, Start
 from sources.partition import Place
 from tests.replay.shop import SECOND, STAMP, START, make_shop
