@@ -116,7 +116,7 @@ def _planned(
 ) -> tuple[list[FeatureGroup], Start]:
     groups, start = plan_run(repository, names, since, fresh, options.processes)
     if start.gaps and not accept_gap:
-        raise Gap(gap_text(start.gaps), gaps=start.gaps)
+        raise Gap(gap_text(start.gaps, start.unreadable), gaps=start.gaps)
     return groups, start
 
 

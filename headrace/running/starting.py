@@ -202,10 +202,11 @@ class _Finding:
         return tuple(gap for gap in gaps if gap[:2] not in there)
 
 
-def gap_text(gaps: Sequence[tuple[str, int, int, int]]) -> str:
-    """What is missing, for a person."""
+def gap_text(gaps: Sequence[tuple[str, int, int, int]], unreadable: str | None = None) -> str:
+    """What is missing, for a person, and why a state that may have it is not used."""
     told = "; ".join(f"{source} partition {p}: offsets {first} to {behind - 1}" for source, p, first, behind in gaps)
-    return f"Kafka has dropped what the archive lacks: {told}; --accept-gap goes on without them"
+    why = f"{unreadable}, and it cannot be made anew as it was: " if unreadable else ""
+    return f"{why}Kafka has dropped what the archive lacks: {told}; --accept-gap goes on without them"
 
 
 __all__ = ["ARCHIVE", "BEGINNING", "CHECKPOINT", "INSTANT", "MIN64", "Gap", "Start", "find_start", "gap_text"]
