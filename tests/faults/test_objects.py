@@ -12,8 +12,8 @@ import pytest
 from headrace.archive import Folder
 from headrace.errors import Unreachable
 from headrace.running.checkpoints import Checkpoints
+from headrace.running.kept import checkpoint_of
 from headrace.running.packing import packed
-from headrace.running.starting import _checkpoint
 from tests.faults.live import (
     POINTS,
     RUN,
@@ -155,7 +155,7 @@ def test_a_checkpoint_that_is_not_reached_is_not_given_up(bucket: str, bad: BadO
     found = []
     for _ in range(12):
         try:
-            complete, unreadable = _checkpoint(Checkpoints(f"{bucket}/state", options), what)
+            complete, unreadable = checkpoint_of(Checkpoints(f"{bucket}/state", options), what)
         except Unreachable:
             found.append("not reached")
         else:
@@ -164,4 +164,4 @@ def test_a_checkpoint_that_is_not_reached_is_not_given_up(bucket: str, bad: BadO
     assert {"not reached", "whole"} == set(found)
     bad.is_down = True
     with pytest.raises(Unreachable, match=rf"^cannot list {bucket}/state: "):
-        _checkpoint(Checkpoints(f"{bucket}/state", options), what)
+        checkpoint_of(Checkpoints(f"{bucket}/state", options), what)
