@@ -121,7 +121,7 @@ class _Signals:
         return self
 
     def _stop(self, number: int, _frame: object) -> None:
-        if self.worker is None or self.asked:
+        if self.worker is None or self.worker.anew or self.asked:
             raise KeyboardInterrupt
         self.asked = True
         self.worker.desk.stop(signal.Signals(number).name)

@@ -278,8 +278,8 @@ class Checkpoints:
             if isinstance(found, dict):
                 return found
         except ValueError as error:
-            raise self._damaged(name, str(error)) from error
-        raise self._damaged(name, "it is no object of JSON")
+            raise self._damaged(name, "it is not JSON") from error
+        raise self._damaged(name, "it is not what was written")
 
     def _damaged(self, name: str, reason: str) -> Damaged:
         return damaged(self.folder.path(name), reason)

@@ -1,7 +1,7 @@
 """A run of several processes on this machine: started together, watched, started again from the checkpoint when one dies.
 
-Promises that no process outlives the others; that a stop reaches all of them; and that a run which cannot get further than its start ends
-with the last words of the process that failed.
+Promises that no process outlives the others; that a stop reaches all of them; that a checkpoint which one of them cannot read ends the run
+with `Damaged`; and that a run which cannot get further than its start ends with the last words of the process that failed.
 """
 
 from __future__ import annotations
@@ -10,25 +10,24 @@ import os
 import pickle
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import HeadraceError
 from replay.cluster import free_port
 
 from .claims import check
-from .desk import ask_to_stop, clear_stops
+from .desk import ask_to_start_over, ask_to_stop, clear_stops, why_stopped
+from .packing import Damaged
+from .process import DAMAGE
 from .telling import written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from .checkpoints import Checkpoints
     from .job import RunJob
-    from .starting import Start
 
 LOOK_S = 0.2
 MOST_FAILURES = 3
@@ -46,11 +45,17 @@ class Cluster:
         self.checkpoints, self.folder, self.processes = checkpoints, folder, processes
         self.desk = self
         self.reason = ""
+        self.starts_over = False
 
     def stop(self, reason: str) -> None:
         """Ask all processes to end with a checkpoint."""
         self.reason = reason
         ask_to_stop(self.checkpoints, reason)
+
+    def start_over(self) -> None:
+        """Have all processes end as on a stop, though nobody wants the run to stop."""
+        ask_to_start_over(self.checkpoints, "there are more partitions")
+        self.starts_over = True
 
     def numbers(self) -> dict[str, Any]:
         """What the processes have written of themselves, together."""
@@ -63,38 +68,39 @@ class Cluster:
         return 0 if complete is None else complete.number
 
 
-def run_cluster(job: RunJob, checkpoints: Checkpoints, began: Callable[[Start, Any], None] | None) -> None:
+def run_cluster(job: RunJob, cluster: Cluster) -> None:
     """Run the processes of a job until they were asked to stop."""
-    with tempfile.TemporaryDirectory(prefix="headrace-run-") as scratch:
-        cluster = Cluster(checkpoints, Path(scratch), job.options.processes)
-        if began is not None:
-            began(job.start, cluster)
-        failures = 0
-        while True:
-            failed = _once(job, cluster)
-            if failed is None:
-                return
-            check(checkpoints, checkpoints.folder.names())
-            complete = checkpoints.newest()
-            progressed = complete is not None and complete.number > job.first_number
-            failures = 0 if progressed else failures + 1
-            if failures >= MOST_FAILURES:
-                raise failed
-            sys.stderr.write(f"headrace: {failed}; starting again from the checkpoint\n")
-            if complete is not None:
-                job = replace(job, start=replace(job.start, complete=complete, places=complete.by_name()))
-            checkpoints.tidy(complete, all_others=True)
+    checkpoints = cluster.checkpoints
+    failures = 0
+    while True:
+        failed = _once(job, cluster)
+        if failed is None:
+            cluster.reason = cluster.reason or why_stopped(checkpoints)
+            return
+        check(checkpoints, checkpoints.folder.names())
+        if cluster.starts_over:
+            return
+        complete = checkpoints.newest()
+        progressed = complete is not None and complete.number > job.first_number
+        failures = 0 if progressed else failures + 1
+        if failures >= MOST_FAILURES:
+            raise failed
+        sys.stderr.write(f"headrace: {failed}; starting again from the checkpoint\n")
+        if complete is not None:
+            job = replace(job, start=replace(job.start, complete=complete, places=complete.by_name()))
+        checkpoints.tidy(complete, all_others=True)
 
 
 def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
     """Run the processes once; what failed, None after a stop."""
-    if not cluster.reason:
-        clear_stops(cluster.checkpoints)
+    # the epoch at which others agreed to end is none of these processes'
+    clear_stops(cluster.checkpoints, all_of_them=False)
     path = cluster.folder / "job.pickle"
     path.write_bytes(pickle.dumps(job))
     addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(job.options.processes))
-    for numbers in cluster.folder.glob("numbers-*.json"):
-        numbers.unlink()
+    damage = cluster.folder / DAMAGE
+    for left in (damage, *cluster.folder.glob("numbers-*.json")):
+        left.unlink(missing_ok=True)
     running = []
     for number in range(job.options.processes):
         with (cluster.folder / f"process-{number}.log").open("wb") as log:
@@ -103,12 +109,17 @@ def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
             pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": log, "stderr": log}
             running.append(subprocess.Popen(command, **pipes, start_new_session=True, env=os.environ.copy()))
     try:
-        while any(p.poll() is None for p in running):
-            failed = next((i for i, p in enumerate(running) if p.poll() not in {None, 0}), None)
+        while True:
+            codes = [process.poll() for process in running]
+            failed = next((i for i, code in enumerate(codes) if code not in {None, 0}), None)
+            if failed is not None and damage.exists():
+                raise Damaged(damage.read_text())
             if failed is not None:
                 words = (cluster.folder / f"process-{failed}.log").read_text(errors="replace").strip()
-                code = running[failed].returncode
+                code = codes[failed]
                 return RunFailed(f"process {failed} of the run ended with {code}: {words[-2000:] or 'it said nothing'}", process=failed)
+            if None not in codes:
+                return None
             time.sleep(LOOK_S)
     finally:
         for process in running:
@@ -117,4 +128,3 @@ def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
             process.wait()
             if process.stdin is not None:
                 process.stdin.close()
-    return None

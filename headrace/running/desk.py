@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sources.partition import Place
     from sources.reader import Ready
 
-STOP, STOP_AT = "stop-request.json", "stop-at.json"
+STOP, STOP_AT, ADDED = "stop-request.json", "stop-at.json", "partitions-added.json"
 POLL_S = 0.5
 PART_S = 0.05
 MOST_IDENTITY_FILES = 30
@@ -56,12 +56,14 @@ class RunDesk:
         self._identities: dict[int, list[Entry]] = {}
         self.epochs: dict[int, int] = {}
         self.on_caught_up: Callable[[], None] | None = None
+        self.on_failure: Callable[[Exception], object] | None = None
         self.make_safe: Callable[[], None] | None = None
         self.write_now: Callable[[], None] | None = None
         self.stop_at: int | None = None
         self.taken_over: TakenOver | None = None
         self.failure: Exception | None = None
         self.reason = ""
+        self.starts_over = False
         self.lead = False
         self._seen: frozenset[str] = frozenset()
         self._poller: threading.Thread | None = None
@@ -91,10 +93,10 @@ class RunDesk:
 
     def ends_with(self, error: Exception) -> bool:
         """Whether the flow is to come to its end because of `error`, which is raised behind it; with several processes it has to break."""
-        if self.parts > 1:
-            return False
         self.failure = self.failure or error
-        return True
+        if self.on_failure is not None:
+            self.on_failure(error)
+        return self.parts == 1
 
     def is_last(self, number: int) -> bool:
         """Whether a checkpoint is the run's last, as far as is known: no other comes to make up for it."""
@@ -150,20 +152,25 @@ class RunDesk:
         if self.parts > 1:
             ask_to_stop(self.checkpoints, reason)
 
+    def start_over(self) -> None:
+        """Have a run of one process end as on a stop, though nobody wants it to stop."""
+        self.starts_over = True
+
     def _look(self, part: int, now: int) -> None:
         """Whether somebody has asked for a stop, or has taken over."""
         if self.taken_over is not None and not self.ends_with(self.taken_over):
             raise self.taken_over
         if self.stop_at is not None:
             return
-        if self.parts == 1 and self.reason:
+        if self.parts == 1 and (self.reason or self.starts_over):
             self.stop_at = now
             return
         if STOP_AT in self._seen:
             found = json.loads(self.checkpoints.read(STOP_AT))
             self.stop_at, self.reason = found["epoch"], found["why"]
-        elif STOP in self._seen and part == 0:
-            self.reason = self.reason or json.loads(self.checkpoints.read(STOP))["why"]
+        elif part == 0 and self._seen & {STOP, ADDED}:
+            if STOP in self._seen:
+                self.reason = self.reason or why_stopped(self.checkpoints)
             self.stop_at = now + self.stop_epochs
             if self.parts > 1:
                 self.checkpoints.write(STOP_AT, json.dumps({"epoch": self.stop_at, "why": self.reason}).encode())
@@ -174,7 +181,7 @@ class RunDesk:
             try:
                 names = frozenset(self.checkpoints.folder.names())
                 check(self.checkpoints, names)
-                self._seen = names & {STOP, STOP_AT}
+                self._seen = names & {STOP, STOP_AT, ADDED}
             except TakenOver as error:
                 self.taken_over = error
             except (OSError, StorageError) as error:
@@ -230,7 +237,17 @@ def ask_to_stop(checkpoints: Checkpoints, reason: str) -> None:
     checkpoints.write(STOP, json.dumps({"why": reason}).encode())
 
 
-def clear_stops(checkpoints: Checkpoints) -> None:
-    """Forget the stop of an earlier run."""
-    for name in (STOP, STOP_AT):
+def ask_to_start_over(checkpoints: Checkpoints, reason: str) -> None:
+    """Ask the processes of a run to end with a checkpoint, since it starts them again; a stop that is asked for meanwhile stands."""
+    checkpoints.write(ADDED, json.dumps({"why": reason}).encode())
+
+
+def why_stopped(checkpoints: Checkpoints) -> str:
+    """Why somebody has asked for a stop, empty where nobody has."""
+    return str(json.loads(checkpoints.folder.content(STOP) or b'{"why": ""}')["why"])
+
+
+def clear_stops(checkpoints: Checkpoints, *, all_of_them: bool = True) -> None:
+    """Forget the stop of an earlier run; without `all_of_them` only what the processes of this one have agreed on."""
+    for name in (STOP, STOP_AT, ADDED) if all_of_them else (STOP_AT, ADDED):
         checkpoints.folder.remove(name)

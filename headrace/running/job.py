@@ -1,7 +1,8 @@
 """One live run as every process of it sees it, and one process's part of it.
 
 A job pickles; each process builds plan, flow, stores and keeper from it anew, so that nothing but the exchange of the flow passes between
-them. `RunWorker.execute` returns when the run was stopped and its last checkpoint counts.
+them. `RunWorker.execute` returns when the run was stopped and its last checkpoint counts; a checkpoint that cannot be read ends it with
+`Damaged`, before a step was told that lacks what was in it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from headrace.plan import build as build_plan
 from operators.kernels import tables as t
 from operators.keys import is_word
 from operators.layout import build_layout
-from operators.live import LiveSequence
 from operators.shard import Sharder
 from sinks.counting import NAME as COUNTS
 from sinks.counting import CountStep
@@ -37,6 +37,7 @@ from .desk import RunDesk
 from .keeper import FileKeeper
 from .maker import MakerProcess
 from .making import Making
+from .restoring import RestoringSequence, damage_of
 from .starting import checkpoints_of, kafka_settings, topics_of
 from .steps import step_producer, step_topics
 from .telling import numbers_of
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from operators.layout import Layout
     from operators.state import KeyState
     from sources.consumer import Consumer
+    from sources.identities import Entry
 
     from .checkpoints import Complete
     from .starting import Start
@@ -134,12 +136,22 @@ class RunWorker:
         self.desk.make_safe = self.letters.flush
         self.desk.write_now = self.writer.write_now
         self.readers: list[Reader] = []
+        self._seen_before: list[Entry] = []
 
     @property
     def last_number(self) -> int:
         """The newest checkpoint that counts."""
         complete = self.checkpoints.newest()
         return 0 if complete is None else complete.number
+
+    @property
+    def starts_over(self) -> bool:
+        """Whether it ends, or has ended, so that another begins where it stands."""
+        return self.desk.starts_over
+
+    def start_over(self) -> None:
+        """Have it end as on a stop, though nobody wants the run to stop."""
+        self.desk.start_over()
 
     def numbers(self) -> dict[str, Any]:
         """What is known of this process, as `headrace.running.telling` has it."""
@@ -161,10 +173,18 @@ class RunWorker:
             self.layouts,
             LiveInput(self.job.options.processes, self._reader, self.desk),
             sinks,
-            sequence=lambda: LiveSequence(self.plan, start.partitions, self.keeper, self.job.options.processes, start.ended),
+            sequence=lambda: RestoringSequence(
+                self.desk.ends_with, self.plan, start.partitions, self.keeper, self.job.options.processes, start.ended
+            ),
             restore=self._state,
             keeper=self.keeper,
         )
+
+    def _identities(self) -> list[Entry]:
+        """What all readers have seen before this start."""
+        start = self.job.start.complete
+        files = [] if start is None else [name for each in start.identities for name in each]
+        return [entry for name in files for entry in self.checkpoints.read_identities(name)]
 
     def _state(self, shard: int, layout: Layout) -> KeyState | None:
         return self.keeper.state(shard, layout)
@@ -183,9 +203,8 @@ class RunWorker:
             self.plan, Sharder(self.plan, self.layouts, shards=start.shards), decoders, topics, start.partitions, mine,
             self._consumer, self.letters, start.skip_upto,
         )  # fmt: skip
-        for files in () if start.complete is None else start.complete.identities:
-            for name in files:
-                reader.identities.take_up(self.checkpoints.read_identities(name))
+        reader.identities.take_up(self._seen_before)
+        self._seen_before = []
         self.readers.append(reader)
         return reader
 
@@ -202,7 +221,7 @@ class RunWorker:
             reader.commit(offsets)
 
     def execute(self, addresses: list[str] | None = None) -> None:
-        """Run until a stop is asked for; the last checkpoint counts then, or `HeadraceError` says that it does not."""
+        """Run until a stop is asked for; the last checkpoint counts then, or `HeadraceError` says that it does not. Once only."""
         from bytewax._bytewax import cluster_main, run_main
 
         interval = timedelta(seconds=self.job.options.epoch_s)
@@ -212,10 +231,12 @@ class RunWorker:
         # the flow lets go of the interpreter in every kernel, and is not to wait five milliseconds each time for whoever took it
         sys.setswitchinterval(SWITCH_S)
         try:
-            if addresses is None:
-                run_main(self.flow(), epoch_interval=interval)
-            else:
-                cluster_main(self.flow(), addresses, self.process, epoch_interval=interval, worker_count_per_proc=1)
+            self._seen_before = self._identities()
+            with damage_of(self.desk):
+                if addresses is None:
+                    run_main(self.flow(), epoch_interval=interval)
+                else:
+                    cluster_main(self.flow(), addresses, self.process, epoch_interval=interval, worker_count_per_proc=1)
             if self.desk.failure is not None:
                 raise self.desk.failure
             self.writer.wait()
@@ -232,3 +253,5 @@ class RunWorker:
             self.writer.close()
             for store in self.stores:
                 store.close()
+            # who starts over lets go of all of this
+            gc.unfreeze()

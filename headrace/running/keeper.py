@@ -212,6 +212,7 @@ class FileKeeper:
     def close(self) -> None:
         """Wait for the file that is being written; what is being made beside the flow is given up."""
         self._pool.shutdown(wait=True)
+        self._bases.clear()
         if self.compaction is not None:
             self.compaction.close()
 

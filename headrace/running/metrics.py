@@ -20,6 +20,7 @@ from .watch import DELAY_BOUNDS_S
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from headrace.running.going import GoingRun
     from headrace.running.job import RunWorker
 
 Labelled = dict[tuple[str, ...], float]
@@ -29,7 +30,7 @@ ADDRESS = "0.0.0.0"   # noqa: S104  # Prometheus asks from another machine
 
 
 @contextmanager
-def serving(worker: RunWorker, port: int | None) -> Iterator[None]:
+def serving(worker: RunWorker | GoingRun, port: int | None) -> Iterator[None]:
     """While it is entered, the metrics of a process stand at `http://…:port/metrics`; None serves nothing.
 
     Raises `InvalidValue` where the port is taken or the extra `metrics` is not installed.
@@ -58,7 +59,7 @@ def serving(worker: RunWorker, port: int | None) -> Iterator[None]:
 class Metrics:
     """A collector of prometheus-client: `collect` makes the metrics of one worker."""
 
-    def __init__(self, worker: RunWorker) -> None:
+    def __init__(self, worker: Any) -> None:
         self.worker = worker
 
     def describe(self) -> list[Any]:

@@ -1,16 +1,20 @@
 """`headrace run` as a function: where the groups start, what has to be replayed first, then the live flow until it is told to stop.
 
 It promises one run at a time for the same groups, and that a run of a changed definition replaces the one of the old as
-soon as it has caught up.
+soon as it has caught up. Where a checkpoint turns out to be damaged while it is read the state is made anew, once; where a topic was given
+partitions the flow starts over behind a checkpoint, with them. Both are one run to who began it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import sys
+import tempfile
+import time
 import uuid
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +24,16 @@ from headrace.times import parse_time
 from operators.shard import shards_for
 from sinks.online import open_store
 
+from .added import looked_for
 from .bootstrap import bootstrap
 from .checkpoints import Checkpoints
 from .claims import claimed
 from .desk import ask_to_stop, clear_stops
+from .going import GoingRun
 from .job import RunJob, RunOptions, RunWorker
 from .metrics import serving
-from .starting import ARCHIVE, Gap, Start, checkpoints_of, find_start, gap_text
+from .packing import Damaged
+from .starting import ARCHIVE, Gap, Start, checkpoints_of, find_start, gap_text, kafka_settings, topics_of
 from .steps import make_step_topics
 
 if TYPE_CHECKING:
@@ -35,9 +42,12 @@ if TYPE_CHECKING:
     from headrace.groups import FeatureGroup
     from headrace.repository import Repository
 
+PATIENCE_S = 300.0
+"""So long a run that starts over waits for a Kafka that does not answer."""
+
 
 def plan_run(
-    repository: Repository, names: Sequence[str], since: Any = None, fresh: bool = False, processes: int = 1
+    repository: Repository, names: Sequence[str], since: Any = None, fresh: bool = False, processes: int = 1, damage: str | None = None
 ) -> tuple[list[FeatureGroup], Start]:
     """The groups and where they would start; writes nothing.
 
@@ -47,13 +57,14 @@ def plan_run(
         since: `--from`: Kafka's messages since then alone; ISO text, `-1d`, a datetime.
         fresh: a checkpoint is left aside and the state made anew.
         processes: how many there are to be; more than four have more shards, and a state of their own.
+        damage: what is wrong with the checkpoint that is there, where that is known.
     """
     from replay.tables import groups_of
 
     groups = groups_of(repository.resolve(list(names)))
     since_us = None if since is None else parse_time(since, "from")
     anew = fresh or since is not None
-    return groups, find_start(repository, groups, checkpoints_of(repository, groups), since_us, anew, shards_for(processes))
+    return groups, find_start(repository, groups, checkpoints_of(repository, groups), since_us, anew, shards_for(processes), damage)
 
 
 def run(
@@ -77,47 +88,116 @@ def run(
         accept_gap: go on where Kafka has dropped what neither the state nor the archive holds.
         options: what does not change a value.
         progress: is told of a replay that comes first: rows read, rows in all.
-        began: is told where the run has started, and of the worker, whose `watch` has the numbers and whose `desk.stop(reason)` ends it.
+        began: is told once where the run has started, and of the run: `numbers()` tells of it, and `desk.stop(reason)` ends it.
 
     Raises `Gap`, `ConfigError` without brokers, `InvalidValue` where the same groups run already, and what ends the flow.
     """
     options = options or RunOptions()
-    groups, start = _planned(repository, names, since, fresh, accept_gap, options)
+
+    def planned(since: Any = since, fresh: bool = fresh, damage: str | None = None) -> tuple[list[FeatureGroup], Start]:
+        groups, start = plan_run(repository, names, since, fresh, options.processes, damage)
+        if start.gaps and not accept_gap:
+            raise Gap(gap_text(start.gaps, start.unreadable), gaps=start.gaps)
+        return groups, start
+
+    groups, start = planned()
     checkpoints = checkpoints_of(repository, groups, uuid.uuid4().hex[:8])
-    with only_one(checkpoints):
+    with only_one(checkpoints), ExitStack() as lasting:
         known = None if start.complete is None else start.complete.file
         if not fresh and since is None and start.unreadable is None and checkpoints.newest_name() != known:
             # another run has gone on, and ended, meanwhile
-            groups, start = _planned(repository, names, since, fresh, accept_gap, options)
+            groups, start = planned()
+        clear_stops(checkpoints)
+        flow = _Flow(repository, groups, checkpoints, options, progress, began, lasting)
+        damage: str | None = None
+        following: Start | None = start
+        while following is not None:
+            try:
+                again = flow.goes_on(following)
+                following = _patiently(flow.going, planned, since=None, fresh=False) if again else None
+            except Damaged as error:
+                if damage is not None:
+                    raise
+                damage = str(error)
+                flow.going.anew = f"{damage}; the state is made anew"
+                sys.stderr.write(f"headrace: {flow.going.anew}\n")
+                following = _patiently(flow.going, planned, damage=damage)
+
+
+def _patiently(going: GoingRun, plan: Callable[..., tuple[list[FeatureGroup], Start]], **asked: Any) -> Start | None:
+    """The start, as soon as Kafka answers; None where a stop was asked for."""
+    from sources.consumer import TopicError
+
+    until = time.monotonic() + PATIENCE_S
+    while not going.asked:
+        try:
+            return plan(**asked)[1]
+        except TopicError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(1.0)
+    return None
+
+
+@dataclass
+class _Flow:
+    """The flow of a run, over all its starts; what lasts as long as the run is entered into `lasting`."""
+
+    repository: Repository
+    groups: Sequence[FeatureGroup]
+    checkpoints: Checkpoints
+    options: RunOptions
+    progress: Callable[[int, int], None] | None
+    began: Callable[[Start, Any], None] | None
+    lasting: ExitStack
+    going: GoingRun = field(default_factory=GoingRun)
+
+    def goes_on(self, start: Start) -> bool:
+        """Compute from there until a stop is asked for, False, or until there are partitions with which it has to start over, True."""
+        repository, checkpoints = self.repository, self.checkpoints
+        if start.unreadable and self.going.worker is not None and not self.going.anew:
+            sys.stderr.write(f"headrace: {start.unreadable}; the state is made anew\n")
         if start.complete is None:
             checkpoints.clear()
         checkpoints.begin(start.kept)
-        clear_stops(checkpoints)
         checkpoints.tidy(start.complete, all_others=True)
-        make_step_topics(repository, [group.name for group in groups])
+        make_step_topics(repository, [group.name for group in self.groups])
         if start.how == ARCHIVE:
-            start = _from_archive(repository, groups, start, checkpoints, progress)
-        job = RunJob(str(repository.path), repository.config.env, tuple(g.name for g in groups), start, options, checkpoints.run)
-        if options.processes > 1:
-            from .cluster import run_cluster
+            start = _from_archive(repository, self.groups, start, checkpoints, self.progress)
+        job = RunJob(str(repository.path), repository.config.env, tuple(g.name for g in self.groups), start, self.options, checkpoints.run)
+        with looked_for(
+            kafka_settings(repository), topics_of(repository, build(list(self.groups))), start.low,
+            lambda: self.going.numbers()["trouble"] is not None, self._starts_over,
+        ):  # fmt: skip
+            (self._here if self.options.processes == 1 else self._in_processes)(job)
+        return bool(self.going.worker.starts_over) and not self.going.reason
 
-            run_cluster(job, checkpoints, began)
-            return
-        worker = RunWorker(job, repository)
-        worker.desk.on_caught_up = lambda: replace_others(checkpoints)
-        with serving(worker, options.metrics_port):
-            if began is not None:
-                began(start, worker)
-            worker.execute()
+    def _here(self, job: RunJob) -> None:
+        worker = RunWorker(job, self.repository)
+        worker.desk.on_caught_up = lambda: replace_others(self.checkpoints)
+        self._computes(job.start, worker)
+        worker.execute()
 
+    def _in_processes(self, job: RunJob) -> None:
+        from .cluster import Cluster, run_cluster
 
-def _planned(
-    repository: Repository, names: Sequence[str], since: Any, fresh: bool, accept_gap: bool, options: RunOptions
-) -> tuple[list[FeatureGroup], Start]:
-    groups, start = plan_run(repository, names, since, fresh, options.processes)
-    if start.gaps and not accept_gap:
-        raise Gap(gap_text(start.gaps, start.unreadable), gaps=start.gaps)
-    return groups, start
+        scratch = Path(self.lasting.enter_context(tempfile.TemporaryDirectory(prefix="headrace-run-")))
+        cluster = Cluster(self.checkpoints, scratch, self.options.processes)
+        self._computes(job.start, cluster)
+        run_cluster(job, cluster)
+
+    def _computes(self, start: Start, worker: Any) -> None:
+        is_first = self.going.worker is None
+        self.going.goes_on(worker)
+        if is_first:
+            if self.options.processes == 1:
+                self.lasting.enter_context(serving(self.going, self.options.metrics_port))
+            if self.began is not None:
+                self.began(start, self.going)
+
+    def _starts_over(self, why: list[str]) -> None:
+        self.going.worker.start_over()
+        sys.stderr.write(f"headrace: {', '.join(why)}: going on with them\n")
 
 
 def _from_archive(

@@ -6,6 +6,7 @@ numbers into files, and are told of together.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -131,7 +132,11 @@ class Writing:
 
 def written(folder: Path, processes: int) -> dict[str, Any]:
     """What the processes that write into a folder come to together."""
-    return together([json.loads(path.read_text()) for path in sorted(folder.glob("numbers-*.json"))], processes)
+    parts = []
+    for path in sorted(folder.glob("numbers-*.json")):
+        with contextlib.suppress(FileNotFoundError):   # the processes are just being started again
+            parts.append(json.loads(path.read_text()))
+    return together(parts, processes)
 
 
 def line(found: dict[str, Any]) -> str:

@@ -17,11 +17,12 @@ from headrace.running.desk import RunDesk
 from headrace.running.keeper import FileKeeper
 from headrace.running.kept import what_is_kept
 from headrace.running.making import Making
+from headrace.running.packing import Damaged
+from headrace.running.restoring import RestoringSequence, damage_of
 from headrace.running.watch import Watch
 from operators.kernels import tables as t
 from operators.keys import is_word
 from operators.layout import build_layout
-from operators.live import LiveSequence
 from operators.shard import FEW_SHARDS, Sharder
 from replay.run import MODES, Options, Run, in_memory
 from sinks.memory import Collected
@@ -103,6 +104,7 @@ def run_live(
     keeper = FileKeeper(checkpoints, layouts, exact, [], complete, watch, 0, partitions, compaction)
     keeper.is_last = desk.is_last
     readers: list[Reader] = []
+    seen = [] if complete is None else [e for each in complete.identities for name in each for e in checkpoints.read_identities(name)]
 
     def open_reader(part: int) -> Reader:
         names = {s.name: s.name for s in plan.sources}
@@ -115,8 +117,7 @@ def run_live(
 
         reader = Reader(plan, Sharder(plan, layouts, shards=FEW_SHARDS), decoders, names, partitions, mine, consumer)
         if complete is not None:
-            for name in [name for each in complete.identities for name in each]:
-                reader.identities.take_up(checkpoints.read_identities(name))
+            reader.identities.take_up(seen)
         if here:
             reader.start = lambda: None   # type: ignore[method-assign]
         readers.append(reader)
@@ -128,11 +129,13 @@ def run_live(
     collected = Collected()
     flow = build_flow(
         plan, layouts, LiveInput(workers, open_reader, desk), [("collect", collected.step)],
-        sequence=lambda: LiveSequence(plan, partitions, keeper, workers), restore=keeper.state, keeper=keeper,
+        sequence=lambda: RestoringSequence(desk.ends_with, plan, partitions, keeper, workers), restore=keeper.state, keeper=keeper,
     )  # fmt: skip
 
     def stop_at_the_end() -> None:
         while not (len(readers) == workers and all(r.caught_up and r.queue.empty() for r in readers)):
+            if desk.failure is not None:
+                return
             time.sleep(0.01)
         time.sleep(idle_s)
         desk.stop("the end")
@@ -140,15 +143,24 @@ def run_live(
     stopper = threading.Thread(target=stop_at_the_end, daemon=True)
     stopper.start()
     interval = timedelta(milliseconds=20)
-    if workers == 1:
-        run_main(flow, epoch_interval=interval)
-    else:
-        cluster_main(flow, [], 0, epoch_interval=interval, worker_count_per_proc=workers)
-    keeper.close()
+    try:
+        with damage_of(desk):
+            if workers == 1:
+                run_main(flow, epoch_interval=interval)
+            else:
+                cluster_main(flow, [], 0, epoch_interval=interval, worker_count_per_proc=workers)
+        if desk.failure is not None:
+            raise desk.failure
+    except Damaged as error:
+        error.facts["told"] = collected
+        desk.close(0)
+        raise
+    finally:
+        keeper.close()
+        for reader in readers:
+            reader.stop()
     assert desk.close(10), (watch.trouble, keeper.trouble)
     assert compaction.failure is None, compaction.failure
-    for reader in readers:
-        reader.stop()
     ran = Ran(collected, watch, compaction)
     for index, group in enumerate(plan.groups):
         ran.steps[group.name] = [row for batch in collected.batches.get(index, []) for row in batch.to_pylist()]
