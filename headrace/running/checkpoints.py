@@ -259,13 +259,18 @@ class Checkpoints:
     def _read(self, name: str, offset: int, size: int | None) -> pa.Buffer:
         try:
             with self.folder.open(name) as file:
-                if file.size() < offset + (size or 0):
-                    raise self._damaged(name, f"it has {file.size():,} bytes, and {offset + (size or 0):,} were written")
+                there = file.size()
+                wanted = there - offset if size is None else size
+                if there < offset + wanted:
+                    raise self._damaged(name, f"it has {there:,} bytes, and {offset + wanted:,} were written")
                 file.seek(offset)
-                return file.read_buffer(size)
+                data = file.read_buffer(wanted)
+                if data.size < wanted:
+                    raise OSError(f"{data.size:,} bytes came, of {wanted:,}")
+                return data
         except FileNotFoundError as error:
             # where the whole folder is gone, its disk may be
-            if META in (there := self.folder.names()) and name not in there:
+            if META in (names := self.folder.names()) and name not in names:
                 raise self._damaged(name, "it is not there") from error
             raise self.folder.failed("read", name, error) from error
         except failures() as error:

@@ -66,6 +66,9 @@ def test_added_partitions_are_taken_up(broker: Broker, tmp_path: Path, processes
             caught_up(folder, log, process)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             assert b"headrace_caught_up 1.0" in answer.read()
+        add_partitions(broker, topic, 6)
+        until(partial(_says, folder, f"headrace: topic {topic} has 6 partitions now, 5 before"), folder, process)
+        # in the middle of that
         stop(process, folder)
     finally:
         process.kill()

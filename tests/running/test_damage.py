@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import headrace.running.compaction as compacting
+from headrace.archive import Folder
 from headrace.errors import Unreachable
 from headrace.running.checkpoints import Checkpoints
 from headrace.running.kept import checkpoint_of, what_is_kept
@@ -19,9 +22,12 @@ from replay.tables import archive_logs
 from tests.replay.shop import make_shop
 from tests.running.live import replayed, run_live
 from tests.running.topics import Topics
+from tests.storage.conftest import bucket, s3_server
 
 if TYPE_CHECKING:
     from headrace.groups import FeatureGroup
+
+__all__ = ["bucket", "s3_server"]
 
 NAMES = ("activity", "money")
 HOWS = ("gone", "empty", "cut", "longer", "flipped", "other")
@@ -144,6 +150,21 @@ def test_a_store_that_does_not_answer_is_not_damaged(stopped: Stopped, state: Ch
     assert state.newest() == before
 
 
+def test_a_store_that_answers_in_part_is_not_damaged(state: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Short(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(size)[:5]
+
+    complete = state.newest()
+    assert complete is not None
+    link = complete.shards[0][0]
+    whole = Path(state.folder.path(link.file)).read_bytes()
+    state.folder.local = False
+    monkeypatch.setattr(Folder, "open", lambda *_: pa.PythonFile(Short(whole), mode="r"))
+    with pytest.raises(Unreachable, match=f"cannot read .*: 5 bytes came, of {link.size:,}"):
+        state.read_part(link)
+
+
 def test_a_folder_that_is_gone_is_not_damaged(state: Checkpoints) -> None:
     """Its disk may be away."""
     complete = state.newest()
@@ -152,3 +173,27 @@ def test_a_folder_that_is_gone_is_not_damaged(state: Checkpoints) -> None:
     with pytest.raises(Exception, match="cannot read") as told:
         state.read_part(complete.shards[0][0])
     assert not isinstance(told.value, Damaged)
+
+
+@pytest.mark.parametrize("how", ["gone", "cut", "flipped"])
+def test_damage_in_a_bucket(stopped: Stopped, bucket: str, how: str) -> None:
+    """All files are looked at by one listing; a server that says that one is not there has answered."""
+    import fsspec
+
+    fs = fsspec.filesystem("s3", use_listings_cache=False)
+    for path in stopped.path.glob("[!.]*"):
+        fs.put_file(str(path), f"{bucket}/{path.name}")
+    state = Checkpoints(bucket)
+    complete, reason = checkpoint_of(state, what_is_kept(stopped.groups))
+    assert (reason, state.folder.sizes()) == (None, {name: (stopped.path / name).stat().st_size for name in state.folder.names()})
+    assert complete is not None
+    name = needed(state, "made")
+    link = next(link for links in complete.shards.values() for link in links if link.file == name)
+    whole = fs.cat_file(f"{bucket}/{name}")
+    fs.rm_file(f"{bucket}/{name}")
+    if how != "gone":
+        fs.pipe_file(f"{bucket}/{name}", whole[:-1] if how == "cut" else whole[:-1] + bytes([whole[-1] ^ 1]))
+    found, reason = checkpoint_of(state, what_is_kept(stopped.groups))
+    assert (found is None, f"{bucket}/{name} is damaged: " in str(reason)) == ((False, False) if how == "flipped" else (True, True))
+    with pytest.raises(Damaged, match=f"^the checkpoint file {bucket}/{name} is damaged: "):
+        state.read_part(link)
