@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.live import RUN, SEED, caught_up, judge, running, said, stop
+from tests.faults.live import RUN, SEED, caught_up, done, judge, running, said, stop
 from tests.faults.shop import make_repository, messages, produce, read_topic
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def test_damaged_checkpoints_are_made_anew(broker: Broker, tmp_path: Path, proce
     produce(broker, topic, sent[:300])
     for number, (kind, how) in enumerate([("", ""), ("state", "flipped"), ("ids", "other"), ("complete", "cut"), ("state", "gone")]):
         name = damage(folder, kind, how) if kind else ""
+        if kind == "ids":
+            # from here on it is made anew from the archive
+            code, told = done(folder, "archive", topic, "--once")
+            assert code == 0, told
         begun = len((folder / "run.log").read_text()) if kind else 0
         produce(broker, topic, sent[300 + 100 * number : 400 + 100 * number])
         log = read_topic(broker, topic)
@@ -48,4 +52,5 @@ def test_damaged_checkpoints_are_made_anew(broker: Broker, tmp_path: Path, proce
         told = (folder / "run.log").read_text()[begun:]
         assert name in told, (name, said(folder))
         assert (told.count("is damaged"), "panicked" in told) == (bool(name), False), said(folder)
+        assert ("the archive is replayed" in told) == (kind == "complete" or how == "gone"), told
         judge(folder, topic, log, unique=True)
