@@ -66,6 +66,27 @@ def test_a_gap_that_comes_while_it_runs(broker: Broker, tmp_path: Path) -> None:
     judge(folder, topic, log)
 
 
+def test_a_second_signal_ends_it_at_once(broker: Broker, tmp_path: Path) -> None:
+    topic = broker.topic(1, "faults")
+    folder = make_repository(tmp_path / "shop", broker, topic)
+    sent = messages(SEED, 300, 1, begin_us())
+    produce(broker, topic, sent)
+    log = read_topic(broker, topic)
+    with running(folder, *RUN) as process:
+        caught_up(folder, log, process)
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.02)
+        assert process.wait(60) == 128 + signal.SIGTERM, said(folder)
+    told = (folder / "run.log").read_text()
+    assert ("ended at once" in told.splitlines()[-1], "panicked" in told) == (True, False), told
+    before = newest_checkpoint(folder)
+    with running(folder, *RUN) as process:
+        until(lambda: newest_checkpoint(folder) > before, folder, process)
+        stop(process, folder)
+    judge(folder, topic, log)
+
+
 def test_loaded_history_and_the_topic(broker: Broker, tmp_path: Path) -> None:
     """The topic begins within what was loaded; its messages up to there are left out."""
     topic = broker.topic(3, "faults")
