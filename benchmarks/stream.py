@@ -279,11 +279,13 @@ def bootstrap(_brokers: str, _topic: str, count: str) -> dict[str, float]:
     def began(_: Any, worker: RunWorker) -> None:
         at["began"] = time.time()
 
-        def caught_up() -> None:
+        def watch() -> None:
+            while not worker.watch.caught_up:
+                time.sleep(0.01)
             at["caught up"] = time.time()
             worker.desk.stop("the end")
 
-        worker.desk.on_caught_up = caught_up
+        threading.Thread(target=watch, daemon=True).start()
 
     for _ in ("warm", "measured"):
         begun = time.time()

@@ -111,7 +111,9 @@ def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
     try:
         while True:
             codes = [process.poll() for process in running]
-            failed = next((i for i, code in enumerate(codes) if code not in {None, 0}), None)
+            ended = [(code, i) for i, code in enumerate(codes) if code is not None and code != 0]
+            # who was killed comes first: the others end because of it
+            failed = min(ended)[1] if ended else None
             if failed is not None and damage.exists():
                 raise Damaged(damage.read_text())
             if failed is not None:

@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 def test_live(broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
     figures = live.main(["--messages", "20000", "--keys", "300", "--segments", "0", "--window-messages", "500"], broker)
-    assert set(figures) == {"live", "decode", "archive", "window"}
+    assert set(figures) == {"live", "decode", "archive", "replay", "bootstrap", "window"}
     assert all(rate > 0 for rate in figures.values())
     assert "| roll up |" in capsys.readouterr().out
