@@ -1,13 +1,14 @@
 """sequence, live: pass on what comes, with the clock that belongs to it.
 
-One instance for each shard. Promises that the rows of all partitions are merged by their arrival as long as a reader is behind the end of
-its log, and that nothing waits once all have come there; that refresh instants are passed where log time has come; and that what it took
-since the last checkpoint can be taken again.
+One instance for the shards that come one way: all of them in a run of one process, one otherwise. Promises that the rows of all partitions
+are merged by their arrival as long as a reader is behind the end of its log, and that nothing waits once all have come there; that refresh
+instants are passed where log time has come; and that what it took since the last checkpoint can be taken again.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from headrace.plan.model import Plan
+    from operators.messages import Facts
     from operators.rollup import KeyRollup
+    from operators.shares import Told
 
 
 class Keeper(Protocol):
@@ -59,80 +62,102 @@ class Keeper(Protocol):
 
 
 class LiveSequence(StatefulBatchLogic[Share, Slice, int]):
-    """The sequence of one shard."""
+    """The sequence of the shards that come one way."""
 
     def __init__(
         self, plan: Plan, partitions: Sequence[tuple[str, int]], keeper: Keeper, parts: int = 1, ended: Collection[tuple[str, int]] = ()
     ) -> None:
         """`partitions` are all of the plan's sources in their order, read by so many `parts`; nobody reads those that have `ended`."""
         self.keeper = keeper
-        self.clock = LiveClock(plan, partitions, ended)
-        self.shard = -1
+        self.new_clock = partial(LiveClock, plan, partitions, ended)
+        self.clocks: dict[int, LiveClock] = {}
         self.behind = set(range(parts))
-        self.held: list[Piece] = []
+        self.held: dict[int, list[Piece]] = {}
         self.number = 0
         self.checkpoint: int | None = None
 
     def on_batch(self, values: list[Share]) -> tuple[Iterable[Slice], bool]:
-        """Take shares; give one slice for all of them, where they bring rows or an instant is passed."""
-        out = []
-        if self.shard < 0:
-            self.shard = values[0].shard
-            frozen, since, held = self.keeper.restore(self.shard)
-            if frozen is not None:
-                self.clock.thaw(frozen["clock"])
-            if since is not None:
-                out.append(self._slice([since], silent=True))
-            self.held = held
+        """Take shares; give one slice for all of a shard, where they bring rows or an instant is passed."""
+        shares: dict[int, list[Share]] = {}
+        for share in values:
+            shares.setdefault(share.shard, []).append(share)
+        out = [found for shard in shares if shard not in self.clocks for found in self._restored(shard)]
         for share in values:
             (self.behind.discard if share.caught_up else self.behind.add)(share.part)
             if share.checkpoint is not None:
                 self.checkpoint = share.checkpoint
-        found = self._slice(values, silent=False)
-        return [each for each in (*out, found) if each is not None], False
+        heard = _Heard()
+        for shard, mine in shares.items():
+            facts, passed, told = heard.by(self.clocks[shard], [share.told for share in mine if share.told is not None])
+            pieces = self.held.get(shard, []) + [piece for share in mine for piece in share.pieces]
+            self.held[shard] = []
+            if self.behind:
+                pieces = self._released(shard, pieces, facts.tick)
+            if pieces or told is not None:
+                self.keeper.applied(Share(shard, pieces=pieces, told=told))
+            if pieces or passed or any(share.checkpoint is not None for share in mine):
+                out.append(self._slice(shard, pieces, facts))
+        return out, False
 
-    def _slice(self, shares: Sequence[Share], *, silent: bool) -> Slice | None:
-        pieces, self.held = self.held, []
-        told = [share.told for share in shares if share.told is not None]
-        for word in told:
-            self.clock.tell(word)
-        for share in shares:
-            pieces += share.pieces
-        facts, passed = self.clock.advance()
-        if silent:
-            facts = replace(facts, silent=True)
-        if self.behind and not silent:
-            pieces = self._released(pieces, facts.tick)
-        if not silent and (pieces or told):
-            self.keeper.applied(Share(self.shard, pieces=pieces, told=joined_words(told) if told else None))
-        if not (pieces or passed or any(share.checkpoint is not None for share in shares)):
-            return None
+    def _restored(self, shard: int) -> list[Slice]:
+        """Begin with a shard: what was applied since its base, once more."""
+        clock = self.new_clock()
+        frozen, since, self.held[shard] = self.keeper.restore(shard)
+        if frozen is not None:
+            clock.thaw(frozen["clock"])
+        out = []
+        if since is not None:
+            facts, passed, _ = _Heard().by(clock, [] if since.told is None else [since.told])
+            if since.pieces or passed:
+                out.append(self._slice(shard, since.pieces, replace(facts, silent=True)))
+        # what is told is told to all, so that those who know the same go on with one clock
+        self.clocks[shard] = next((other for other in self.clocks.values() if other.knows_as_much_as(clock)), clock)
+        return out
+
+    def _slice(self, shard: int, pieces: list[Piece], facts: Facts) -> Slice:
         pieces.sort(key=lambda piece: piece.order)
         self.number += 1
-        return Slice(self.number, self.shard, pieces, facts, {})
+        return Slice(self.number, shard, pieces, facts, {})
 
-    def _released(self, pieces: Sequence[Piece], upto: int) -> list[Piece]:
+    def _released(self, shard: int, pieces: Sequence[Piece], upto: int) -> list[Piece]:
         """What has arrived up to a log time; the rest is held."""
         by_kind: dict[tuple[int, int], list[Piece]] = {}
         for piece in pieces:
             arrivals = words_of(piece.batch.column("_a"))
             if arrivals[0] > upto:
-                self.held.append(piece)
+                self.held[shard].append(piece)
                 continue
             due = int(np.searchsorted(arrivals, upto, side="right"))
             if due:
                 by_kind.setdefault((piece.key, piece.source), []).append(replace(piece, batch=piece.batch.slice(0, due)))
             if due < len(arrivals):
-                self.held.append(replace(piece, batch=piece.batch.slice(due)))
+                self.held[shard].append(replace(piece, batch=piece.batch.slice(due)))
         return [joined_pieces(found) for found in by_kind.values()]
 
-    def freeze(self) -> dict[str, Any]:
-        """What it needs to go on: plain values and what is held."""
-        return {"clock": self.clock.freeze(), "held": list(self.held)}
+    def freeze(self, shard: int) -> dict[str, Any]:
+        """What it needs to go on with a shard: plain values and what is held."""
+        return {"clock": self.clocks[shard].freeze(), "held": list(self.held[shard])}
 
     def snapshot(self) -> int:
-        """The end of an epoch; where a checkpoint was asked for, the journal ends here."""
+        """The end of an epoch; where a checkpoint was asked for, the journals end here."""
         if self.checkpoint is not None:
-            self.keeper.seal(self.checkpoint, self.shard, self.freeze)
+            for shard in self.clocks:
+                self.keeper.seal(self.checkpoint, shard, partial(self.freeze, shard))
             self.checkpoint = None
         return self.number
+
+
+class _Heard:
+    """What the clocks of several shards have heard in one go, each clock once."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, tuple[Facts, bool, Told | None]] = {}
+
+    def by(self, clock: LiveClock, told: list[Told]) -> tuple[Facts, bool, Told | None]:
+        """The facts behind these words, whether an instant was passed, and the words as one."""
+        found = self.found.get(id(clock))
+        if found is None:
+            for word in told:
+                clock.tell(word)
+            found = self.found[id(clock)] = *clock.advance(), joined_words(told) if told else None
+        return found

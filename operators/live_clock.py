@@ -1,4 +1,4 @@
-"""The clock of a live shard: computed by each shard alone, from what the readers tell it.
+"""The clock of live shards, computed from what the readers tell them.
 
 Log time is the smallest of the arrivals up to which the partitions were read; points beyond it wait. Promises the pieces of the clock that
 a replay computes of the same log (`operators.clock`), stretch by stretch, as far as log time has come; that no instant is passed twice;
@@ -7,6 +7,7 @@ and that the clock goes on in a silence. It relies on `Told` to reach it behind 
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +150,10 @@ class LiveClock:
         """Everything, as plain values; partitions by their names."""
         sets = [(e.clock.freeze(), e.members.tolist(), list(e.waiting), e.upto, e.passed, e.now) for e in self.sets]
         return {"partitions": self.partitions, "upto": self.upto.tolist(), "sets": sets, "tick": self.tick, "floor": self.floor}
+
+    def knows_as_much_as(self, other: LiveClock) -> bool:
+        """Whether both would say the same from now on, told the same."""
+        return pickle.dumps(self.freeze()) == pickle.dumps(other.freeze())
 
     def thaw(self, frozen: Mapping[str, Any]) -> None:
         """Go on from what `freeze` gave; a partition that is new since then has not spoken yet."""

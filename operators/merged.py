@@ -1,6 +1,6 @@
-"""The pieces of one key and slice as one sequence of rows, in the order of their places.
+"""The pieces of one key and slice as one sequence of rows: shard by shard, in the order of their places.
 
-Promises that a row's number in the sequence depends on the places alone. Columns are joined where somebody asks for them, and not copied
+Promises that a row's number within its shard depends on the places alone. Columns are joined where somebody asks for them, and not copied
 where one piece brings them all; nobody may change what is returned. It relies on `sequence` for the order of the pieces.
 """
 
@@ -18,6 +18,8 @@ from operators.kernels import tables as t
 from operators.keys import words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from headrace.arrow import Column
     from headrace.plan.model import Cell, Plan
     from operators.kernels.tables import Array
@@ -29,22 +31,26 @@ BEHIND = 2**31
 
 
 class Merged:
-    """The rows of a slice's pieces in the order of their places; `sources` names those that bring rows, "" the spine."""
+    """The rows of a slice's pieces in the order of their places; `sources` names those that bring rows, "" the spine.
 
-    def __init__(self, pieces: list[Piece], plan: Plan, layout: Layout) -> None:
-        first = [p for p in pieces if p.source < 0 and p.order[0] < 0]
-        middle = [p for p in pieces if p.source >= 0]
-        last = [p for p in pieces if p.source < 0 and p.order[0] >= 0]
-        self.pieces = [*first, *middle, *last]
+    `ends[s]` is the row behind the last one of shard number s, `source_ends` the same among the rows of a source alone.
+    """
+
+    def __init__(self, shards: Sequence[Sequence[Piece]], plan: Plan, layout: Layout) -> None:
+        """`shards` has the pieces of each shard; rows of several have no places (`_o`) and bring no spine."""
+        sorted_ = [_in_turn(pieces) for pieces in shards]
+        self.pieces = [piece for pieces in sorted_ for piece in pieces]
+        self.ends = np.cumsum([sum(piece.batch.num_rows for piece in pieces) for pieces in sorted_]).tolist()
         self.plan, self.layout = plan, layout
         self.counts = [p.batch.num_rows for p in self.pieces]
         self.n = sum(self.counts)
-        self.before = bool(first)
+        self.before = any(piece.source < 0 and piece.order[0] < 0 for piece in self.pieces)
         self.placed = False
         self.order: Array | None = None
         self.written_order: Array | None = None
         self.early: Array | None = None
         self.sources: dict[str, list[pa.RecordBatch]] = {}
+        self.source_ends: dict[str, list[int]] = {}
         self._number: Array | None = None
         self._keys: list[Column] | None = None
         if not self.n:
@@ -52,13 +58,21 @@ class Merged:
         self.names = [plan.sources[p.source].name if p.source >= 0 else "" for p in self.pieces]
         for name, piece in zip(self.names, self.pieces, strict=True):
             self.sources.setdefault(name, []).append(piece.batch)
+        for name in self.sources if len(shards) > 1 else ():
+            number = plan.sources.index(plan.source(name))
+            rows = [sum(piece.batch.num_rows for piece in pieces if piece.source == number) for pieces in sorted_]
+            self.source_ends[name] = np.cumsum(rows).tolist()
         self._arrange()
 
     def _arrange(self) -> None:
         layout = self.layout
         arrival, time = self._words("_a"), self._words("_t")
-        found = orders.order_of(arrival, time)
-        order = np.argsort(arrival, kind="stable") if found == orders.UNSORTED else None
+        starts = [0, *self.ends[:-1]]
+        found = max(orders.order_of(arrival[a:b], time[a:b]) for a, b in zip(starts, self.ends, strict=True))
+        order = None
+        if found == orders.UNSORTED:
+            shard = np.repeat(np.arange(len(self.ends)), np.diff([0, *self.ends]))
+            order = np.lexsort((arrival, shard)) if len(self.ends) > 1 else np.argsort(arrival, kind="stable")
         if layout.mode == t.EVENTS and found != orders.SORTED:
             order = self._as_seen(arrival, time, order)
         self.order = order
@@ -184,6 +198,14 @@ class Merged:
             taken = values.take(array(np.where(mine, number, 0), mask=~mine)).cast(kind)
             result = pc.if_else(array(mine), taken, result)
         return result
+
+
+def _in_turn(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces of one shard: probes of what stood before, events, probes."""
+    first = [p for p in pieces if p.source < 0 and p.order[0] < 0]
+    middle = [p for p in pieces if p.source >= 0]
+    last = [p for p in pieces if p.source < 0 and p.order[0] >= 0]
+    return [*first, *middle, *last]
 
 
 def _joined(parts: list[Column]) -> Column:

@@ -1,7 +1,8 @@
 """The state of one key in one shard: entities, rings, windows, texts, timers, as NumPy arrays that grow.
 
 It promises that `process` applies rows in the given order and returns what the layout's mode writes, whatever it had to enlarge on the
-way; `freeze` and `thaw` copy the whole state to and from plain arrays. It relies on the kernels; Arrow is left to `operators.rollup`.
+way, for the states of several shards at once; `freeze` and `thaw` copy the whole state to and from plain arrays. It relies on the kernels;
+Arrow is left to `operators.rollup`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from operators.machine.addresses import address
 from operators.texts import Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from operators.kernels.tables import Array
     from operators.layout import Layout
@@ -34,9 +35,13 @@ LOOPS = {t.EVENTS: events.events, t.STEPS: steps.steps, t.PROBES: probes.probes}
 
 @dataclass(slots=True)
 class Written:
-    """What one call wrote for one group: `words` and `valid` are columns × rows; `row` is the input row, -1 for a refresh step."""
+    """What one call wrote for one group: `words` and `valid` are columns × rows; `row` is the input row, -1 for a refresh step.
+
+    `ends[s]` is the row behind the last one of shard number s.
+    """
 
     group: int
+    ends: list[int]
     words: Array
     valid: Array
     entity: Array
@@ -77,7 +82,6 @@ class KeyState:
         self.timer_entity = np.zeros((groups, 16), np.int64)
         self.texts = Texts()
         self.swept = 0
-        self.columns = np.zeros((2, 0), np.int64)
         self.described: Array | None = None
         self.positions = np.zeros(max(1, len(layout.tables.tracks)), np.int64)
 
@@ -109,51 +113,56 @@ class KeyState:
             self.slots = np.full(2 * len(self.slots), entities.EMPTY, np.int32)
             entities.rehash(self.slots, self.record, self.record.shape[1], self.alive, self.count)
 
-    def _grow_pool(self, more: int) -> None:
+    def grow_pool(self, more: int) -> None:
+        """Make room for at least so many words more in the pool."""
         # memory that nothing was written to takes none of the machine's
         size = len(self.pool) + max(min(7 * len(self.pool), max(LARGE_WORDS, len(self.pool) // 2)), 2 * more + 1024)
         self.pool = NOTHING
         self._words.enlarge(size, int(self.control[t.CTL_TOP]))
         self.pool = self._words.array
 
-    def _room_unit(self) -> int:
+    def room_unit(self) -> int:
         """Words that one row can add to the pool for each slot of the largest ring: every ring doubles, every deque is filled anew."""
         tables = self.layout.tables
         return int(2 * tables.tracks[:, t.T_WORDS].sum()) + 4 * len(tables.deques)
 
-    def _context(self, rows: t.Rows | None = None, out: t.Out | None = None) -> Array:
-        """The addresses that a kernel works on; good until an array is replaced."""
-        if self.described is None:
-            self.described = self._description()
-        x = self.described.copy()
+    def context(self, call: Array | None = None) -> Array:
+        """The addresses that a kernel works on, those of the state in those of a `call`; good until an array is replaced."""
+        x = self._description() if call is None else call.copy()
         x[t.X_RECORD : t.X_TEXT + 1] = (
             address(self.record), 8 * self.record.shape[1], address(self.pool), len(self.pool), address(self.blocks),
             address(self.control), address(self.texts.offsets), address(self.texts.data),
         )  # fmt: skip
         x[t.X_POSITIONS] = address(self.positions)
         x[t.X_TIMER_TIME : t.X_TIMER_CAPACITY + 1] = address(self.timer_time), address(self.timer_entity), self.timer_time.shape[1]
-        if rows is not None and out is not None:
-            x[t.X_ROWS : t.X_EARLY + 1] = (len(rows.time), *map(address, rows))
-            x[t.X_OUT_WORDS : t.X_OUT_COUNT + 1] = (
-                address(out.words), address(out.valid), *out.words.shape[1:], *map(address, out[2:]),
-            )  # fmt: skip
-            # where the column of each cell begins, in words and in valid bytes
-            cells = self.layout.tables.cells
-            columns = (cells[:, t.C_GROUP] * out.words.shape[1] + cells[:, t.C_OUT]) * out.words.shape[2]
-            self.columns = np.stack([x[t.X_OUT_WORDS] + 8 * columns, x[t.X_OUT_VALID] + columns])
-            x[t.X_CELL_WORDS], x[t.X_CELL_VALID] = address(self.columns), address(self.columns) + 8 * len(columns)
         return x
 
     def _description(self) -> Array:
         """What a context says of the layout, which nothing changes."""
-        x = np.zeros(t.X_WORDS, np.int64)
+        if self.described is not None:
+            return self.described.copy()
+        self.described = x = np.zeros(t.X_WORDS, np.int64)
         tables = self.layout.tables
         x[t.X_TRACKS : t.X_BY_TRACK_OFF + 1] = [address(table) for table in tables]
         x[t.X_N_TRACKS], x[t.X_N_GROUPS], x[t.X_N_WINDOWS] = len(tables.tracks), len(tables.groups), len(tables.windows)
         x[t.X_N_DEQUES], x[t.X_N_HEADS] = len(tables.deques), len(tables.heads)
         x[t.X_PRE] = int(tables.groups[:, t.G_PRE].any())
-        x[t.X_ROOM], x[t.X_MODE] = self._room_unit(), self.layout.mode
-        return x
+        x[t.X_ROOM], x[t.X_MODE] = self.room_unit(), self.layout.mode
+        return x.copy()
+
+    def call(self, rows: t.Rows, out: t.Out) -> tuple[Array, Array]:
+        """What a context says of rows and of where to write, the same for every state of the layout; and what it points to."""
+        x = self._description()
+        x[t.X_ROWS : t.X_EARLY + 1] = (len(rows.time), *map(address, rows))
+        x[t.X_OUT_WORDS : t.X_OUT_COUNT + 1] = (
+            address(out.words), address(out.valid), *out.words.shape[1:], *map(address, out[2:]),
+        )  # fmt: skip
+        # where the column of each cell begins, in words and in valid bytes
+        cells = self.layout.tables.cells
+        columns = (cells[:, t.C_GROUP] * out.words.shape[1] + cells[:, t.C_OUT]) * out.words.shape[2]
+        columns = np.stack([x[t.X_OUT_WORDS] + 8 * columns, x[t.X_OUT_VALID] + columns])
+        x[t.X_CELL_WORDS], x[t.X_CELL_VALID] = address(columns), address(columns) + 8 * len(cells)
+        return x, columns
 
     # use
 
@@ -178,59 +187,21 @@ class KeyState:
             if self.arena_top + more > len(self.arena):
                 self.arena = np.resize(self.arena, max(self.arena_top + more, len(self.arena) * 2))
 
-    def process(self, rows: t.Rows, keep_clock: int) -> Iterator[Written]:
-        """Apply the rows in order; yields what was written, a group at a time, in parts that follow one another.
-
-        `keep_clock` is an instant that every clock of the key has passed, or the smallest int64.
-        """
-        n = len(rows.time)
-        mode = self.layout.mode
-        groups = max(1, len(self.layout.groups))
-        capacity = n if mode == t.EVENTS else (min(n, STEPS_CHUNK) + 1024 if mode == t.STEPS else int((rows.source == -1).sum()))
-        if mode == t.STEPS:
-            need = int(self.control[t.CTL_WORDS :].max()) + n + 1
-            if need > self.timer_time.shape[1]:
-                wider = max(need, self.timer_time.shape[1] * 3 // 2)
-                self.timer_time, self.timer_entity = (
-                    np.pad(a, ((0, 0), (0, wider - a.shape[1]))) for a in (self.timer_time, self.timer_entity)
-                )
-        at = 0
-        out = self._out(groups, capacity)
-        while True:
-            context = self._context(rows, out)
-            context[t.X_KEEP_CLOCK] = keep_clock
-            what, at = LOOPS[mode](address(context), at)
-            if what == t.NEED_POOL:
-                self._grow_pool(self._room_unit() << int(self.control[t.CTL_LOG2]))
-                continue
-            yield from self._written(out)
-            if what == t.DONE:
-                return
-            out = self._out(groups, capacity)
-
-    def _out(self, groups: int, capacity: int) -> t.Out:
-        shape = (groups, self.layout.width, capacity)
-        valid = OUTPUT.take(shape, np.uint8)
-        valid.fill(1)
-        # a row of an event is no step
-        steps = (groups, 0 if self.layout.mode == t.EVENTS else capacity)
-        entity, time, arrival, n = (OUTPUT.take(steps, np.int64) for _ in range(4))
-        row = OUTPUT.take((groups, capacity), np.int64)
-        return t.Out(OUTPUT.take(shape, np.int64), valid, entity, time, arrival, n, row, np.zeros(groups, np.int64))
-
-    def _written(self, out: t.Out) -> Iterator[Written]:
-        for g in range(len(self.layout.groups)):
-            n = int(out.rows[g])
-            if n:
-                steps = (a[g, :n] for a in (out.entity, out.time, out.arrival, out.n, out.row))
-                yield Written(g, out.words[g, :, :n], out.valid[g, :, :n], *steps)
+    def expect_timers(self, rows: int) -> None:
+        """Make room for the timers that so many rows may set."""
+        need = int(self.control[t.CTL_WORDS :].max()) + rows + 1
+        if need > self.timer_time.shape[1]:
+            wider = max(need, self.timer_time.shape[1] * 3 // 2)
+            self.timer_time, self.timer_entity = (
+                np.pad(a, ((0, 0), (0, wider - a.shape[1]))) for a in (self.timer_time, self.timer_entity)
+            )
 
     def sweep(self, passed: Array, share: float = 1.0) -> None:
         """Free entities that nothing can ask for; `passed[g]` is the newest refresh instant of each group's clock."""
         stop = min(self.count, self.swept + max(1024, int(self.count * share)))
         if self.free_top + stop - self.swept > len(self.free):
             self.free = _enlarged(self.free, self.free_top + stop - self.swept)
-        context = self._context()
+        context = self.context()
         self.free_top = release.release(
             address(context), self.slots, self.record, self.record.shape[1], self.alive, self.free, self.free_top, self.swept, stop,
             passed,
@@ -286,3 +257,57 @@ class KeyState:
         self.timer_time, self.timer_entity = frozen["timer_time"].copy(), frozen["timer_entity"].copy()
         self.texts = Texts.thaw(frozen)
         return self
+
+
+def process(states: Sequence[KeyState], stops: Sequence[int], rows: t.Rows, keep_clock: int) -> Iterator[Written]:
+    """Apply the rows in order, those up to `stops[s]` to the state of shard number s; yields what was written, a group at a time, in parts
+    that follow one another.
+
+    `keep_clock` is an instant that every clock of the key has passed, or the smallest int64. All states have one layout; there are several
+    in the mode of steps alone.
+    """
+    n, layout = len(rows.time), states[0].layout
+    mode, groups = layout.mode, max(1, len(layout.groups))
+    capacity = n if mode == t.EVENTS else (min(n, STEPS_CHUNK) + 1024 if mode == t.STEPS else int((rows.source == -1).sum()))
+    out = _out(layout, groups, capacity)
+    call, columns = states[0].call(rows, out)
+    ends: list[Array] = []
+    at = 0
+    for state, stop in zip(states, stops, strict=True):
+        if mode == t.STEPS:
+            state.expect_timers(stop - at)
+        while True:
+            context = state.context(call)
+            context[t.X_STOP], context[t.X_KEEP_CLOCK] = stop, keep_clock
+            what, at = LOOPS[mode](address(context), at)
+            if what == t.DONE:
+                break
+            if what == t.NEED_POOL:
+                state.grow_pool(state.room_unit() << int(state.control[t.CTL_LOG2]))
+                continue
+            yield from _written(layout, out, [*ends, *[out.rows] * (len(states) - len(ends))])
+            out = _out(layout, groups, capacity)
+            call, columns = states[0].call(rows, out)
+            ends = [np.zeros(groups, np.int64)] * len(ends)
+        ends.append(out.rows.copy())
+    del columns   # what the contexts pointed to
+    yield from _written(layout, out, ends)
+
+
+def _out(layout: Layout, groups: int, capacity: int) -> t.Out:
+    shape = (groups, layout.width, capacity)
+    valid = OUTPUT.take(shape, np.uint8)
+    valid.fill(1)
+    # a row of an event is no step
+    steps = (groups, 0 if layout.mode == t.EVENTS else capacity)
+    entity, time, arrival, n = (OUTPUT.take(steps, np.int64) for _ in range(4))
+    row = OUTPUT.take((groups, capacity), np.int64)
+    return t.Out(OUTPUT.take(shape, np.int64), valid, entity, time, arrival, n, row, np.zeros(groups, np.int64))
+
+
+def _written(layout: Layout, out: t.Out, ends: Sequence[Array]) -> Iterator[Written]:
+    for g in range(len(layout.groups)):
+        n = int(out.rows[g])
+        if n:
+            steps = (a[g, :n] for a in (out.entity, out.time, out.arrival, out.n, out.row))
+            yield Written(g, [int(end[g]) for end in ends], out.words[g, :, :n], out.valid[g, :, :n], *steps)

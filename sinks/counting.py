@@ -1,4 +1,4 @@
-"""What the shards of a flow have counted, told to whoever watches it: a step of the flow for each shard.
+"""What the shards of a flow have counted, told to whoever watches it: a step of the flow.
 
 Promises every count of the roll-up and of the finish once; what readers count they tell themselves.
 """
@@ -26,7 +26,7 @@ class Counter(Protocol):
 
 
 class CountStep(StatefulBatchLogic["Rows | End", Any, None]):
-    """Tells the counts of one shard."""
+    """Tells the counts of the shards that come its way."""
 
     def __init__(self, counter: Counter) -> None:
         self.counter = counter

@@ -1,4 +1,4 @@
-"""Steps as a topic, for other systems: a step of the flow for each shard.
+"""Steps as a topic, for other systems: a step of the flow for the shards that come one way.
 
 Each step of a group is a message of JSON, keyed by its entity, so that a compacted topic keeps the newest of each:
 
@@ -42,19 +42,19 @@ _ENCODE = msgspec.json.Encoder().encode
 
 
 class TopicStep(StatefulBatchLogic[Any, Any, None]):
-    """Writes the steps of one shard; `topics` are those of the groups, by name. A group without one is left out."""
+    """Writes steps; `topics` are those of the groups, by name. A group without one is left out."""
 
     def __init__(self, plan: Plan, producer: Producer, topics: Mapping[str, str], keeper: Keeper | None = None) -> None:
         """Without a `keeper` everything is flushed at the end of every epoch."""
         self.groups = [StepMessages(plan.keys[group.key], group) for group in plan.groups]
         self.producer, self.topics, self.keeper = producer, topics, keeper
-        self.shard = -1
+        self.shards: set[int] = set()
 
     def on_batch(self, values: list[Any]) -> tuple[Iterable[Any], bool]:
         """Send what comes; blocks while too much waits. Raises `DeliveryError`, which ends the flow: a restart sends it again."""
         for value in values:
             if isinstance(value, End):
-                self.shard = value.shard
+                self.shards.add(value.shard)
             elif isinstance(value, Rows):
                 group = self.groups[value.group]
                 topic = self.topics.get(group.name)
@@ -67,9 +67,10 @@ class TopicStep(StatefulBatchLogic[Any, Any, None]):
         """Where a checkpoint waits, return when the topics have everything."""
         if self.keeper is None:
             self.producer.flush()
-        elif self.keeper.awaits(self.shard, NAME):
+        elif waiting := [shard for shard in self.shards if self.keeper.awaits(shard, NAME)]:
             self.producer.flush()
-            self.keeper.flushed(self.shard, NAME)
+            for shard in waiting:
+                self.keeper.flushed(shard, NAME)
 
 
 class StepMessages:

@@ -1,4 +1,4 @@
-"""The newest steps of a flow into online stores: a step of the flow for each shard.
+"""The newest steps of a flow into online stores: a step of the flow for the shards that come one way.
 
 Promises that what was written before a checkpoint is flushed before the checkpoint counts, so that a store is never behind one; writes may
 be repeated, since a store keeps the newer step. Of several steps of an entity in one batch only the newest is written.
@@ -51,24 +51,27 @@ def as_steps(table: StepTable, batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)
 
 class StoreStep(StatefulBatchLogic[Rows | End, Any, None]):
-    """Writes the steps of one shard to every store."""
+    """Writes steps to every store."""
 
     def __init__(self, plan: Plan, writer: StoreWriter, keeper: Keeper | None = None) -> None:
         """Without a `keeper`, as in a replay, the stores are flushed by whoever opened them."""
         self.tables = [step_table(plan.keys[group.key], group) for group in plan.groups]
         self.writer, self.keeper = writer, keeper
-        self.shard = -1
+        self.shards: set[int] = set()
 
     def on_batch(self, values: list[Rows | End]) -> tuple[Iterable[Any], bool]:
         """Hand on what comes; blocks while too much waits to be written."""
         for value in values:
             if isinstance(value, End):
-                self.shard = value.shard
+                self.shards.add(value.shard)
             else:
                 self.writer.put(self.tables[value.group], as_steps(self.tables[value.group], value.batch))
         return [], False
 
     def snapshot(self) -> None:
         """Where a checkpoint waits, have it told when the stores would survive a crash."""
-        if self.keeper is not None and self.keeper.awaits(self.shard, NAME):
-            self.writer.flush_then(partial(self.keeper.flushed, self.shard, NAME))
+        if self.keeper is None:
+            return
+        for shard in self.shards:
+            if self.keeper.awaits(shard, NAME):
+                self.writer.flush_then(partial(self.keeper.flushed, shard, NAME))

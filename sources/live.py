@@ -67,18 +67,20 @@ class LiveInput(FixedPartitionedSource[Item, int]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> LivePart:  # noqa: ARG002  # Bytewax's signature
         """The part; where it goes on is the checkpoint's knowledge, not Bytewax's."""
-        return LivePart(int(for_part), self.open_reader(int(for_part)), self.desk)
+        return LivePart(int(for_part), self.open_reader(int(for_part)), self.desk, together=self.parts == 1)
 
 
 class LivePart(StatefulSourcePartition[Item, int]):
     """One worker's input."""
 
-    def __init__(self, number: int, reader: Reader, desk: Desk) -> None:
+    def __init__(self, number: int, reader: Reader, desk: Desk, *, together: bool = False) -> None:
+        """All shards may go `together` where there is one worker: what is done for all of them at once costs less then."""
         self.number, self.reader, self.desk = number, reader, desk
         self.places = {name: each.place for name, each in reader.partitions.items()}
         self.identities: list[Entry] = []
         self.checkpoint = desk.epoch(number)
-        self.keys = shard_keys(reader.sharder.shards)
+        keys = shard_keys(reader.sharder.shards)
+        self.keys = keys[:1] * len(keys) if together else keys
         self.asked = False
         self.ended = False
         self.empty = self.gave = False

@@ -107,7 +107,7 @@ def events(x: int, start: int) -> tuple[int, int]:
 
     `x` is the address of a call's context.
     """
-    n = fixed(x, t.X_ROWS)
+    n = fixed(x, t.X_STOP)
     for i in range(start, n):
         look_ahead(x, i, n)
         if not has_room(x):

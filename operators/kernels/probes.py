@@ -55,7 +55,7 @@ def probes(x: int, start: int) -> tuple[int, int]:
 
     `x` is the address of a call's context.
     """
-    n = fixed(x, t.X_ROWS)
+    n = fixed(x, t.X_STOP)
     for i in range(start, n):
         if not has_room(x):
             return t.NEED_POOL, i

@@ -109,7 +109,7 @@ def steps(x: int, start: int) -> tuple[int, int]:
 
     `x` is the address of a call's context.
     """
-    n = fixed(x, t.X_ROWS)
+    n = fixed(x, t.X_STOP)
     for i in range(start, n):
         what = refresh_all(x, i)
         if what != t.DONE:

@@ -71,16 +71,17 @@ CTL_TOP, CTL_LOG2, CTL_OVERFLOW, CTL_WORDS = range(4)
 
 FREE_CLASSES = 40
 
-# the context of a call: addresses, then sizes; nothing in it changes while a kernel runs
+# the context of a call: addresses, then sizes; nothing in it changes while a kernel runs. X_STOP is the row behind the last of the call,
+# X_ROWS how many lie in each column
 (
     X_RECORD, X_STRIDE, X_POOL, X_POOL_WORDS, X_FREE, X_CONTROL, X_TEXT_OFFSETS, X_TEXT,
     X_TRACKS, X_INPUTS, X_WINDOWS, X_ACCS, X_DEQUES, X_HEADS, X_CELLS, X_GROUPS, X_SPANS, X_BY_TRACK, X_BY_TRACK_OFF,
     X_TIMER_TIME, X_TIMER_ENTITY, X_TIMER_CAPACITY,
-    X_ROWS, X_ENTITY, X_SOURCE, X_TIME, X_ARRIVAL, X_VALUES, X_NULLS, X_PASSES, X_PASSED, X_EARLY,
+    X_STOP, X_ROWS, X_ENTITY, X_SOURCE, X_TIME, X_ARRIVAL, X_VALUES, X_NULLS, X_PASSES, X_PASSED, X_EARLY,
     X_OUT_WORDS, X_OUT_VALID, X_OUT_WIDTH, X_OUT_CAPACITY, X_OUT_ENTITY, X_OUT_TIME, X_OUT_ARRIVAL, X_OUT_N, X_OUT_ROW, X_OUT_COUNT,
     X_N_TRACKS, X_N_GROUPS, X_N_WINDOWS, X_N_DEQUES, X_N_HEADS, X_ROOM, X_POSITIONS, X_KEEP_CLOCK, X_MODE, X_PRE,
     X_CELL_WORDS, X_CELL_VALID, X_WORDS,
-) = range(55)  # fmt: skip
+) = range(56)  # fmt: skip
 
 
 class Tables(NamedTuple):

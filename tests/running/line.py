@@ -82,7 +82,7 @@ class Shards:
         """What comes of a share: (shard, group, step), in an order that does not depend on the numbers of entities."""
         sequence = self.sequences[share.shard]
         slices, _ = sequence.on_batch([share])
-        self.held += len(sequence.held)
+        self.held += sum(map(len, sequence.held.values()))
         out, _ = self.rollups[share.shard].on_batch(list(slices))
         rows = [(share.shard, item.group, step) for item in out if isinstance(item, Rows) for step in item.batch.to_pylist()]
         return sorted(rows, key=repr)
