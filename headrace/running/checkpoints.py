@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from headrace.running.packing import Damaged
 
-FORMAT = 4
+FORMAT = 5
 META = "format.json"
 PORTION = 5_000
 """So many identities are pickled at once."""

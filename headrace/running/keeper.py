@@ -1,10 +1,10 @@
 """Keeps the state of the shards of one process in checkpoints, without copying it.
 
-The rows that a shard has applied are its journal. A checkpoint writes the journal since the one before, as one link of a chain that begins
-with a whole state; of long chains shorter ones are made beside the flow (`headrace.running.compaction`). Promises that the flow waits for
-nothing but to hand its journal over: one file for all shards of the process is written by a thread, and noted when it and all sinks are
-safe. A checkpoint that comes while the one before is still being written is left out, unless it is the last; its rows belong to the next.
-Where one cannot be written nothing is noted, the journal goes on, and `trouble` says why.
+The rows that a shard has applied are its journal (`headrace.running.journal`). A checkpoint writes the journal since the one before, as one
+link of a chain that begins with a whole state; of long chains shorter ones are made beside the flow (`headrace.running.compaction`).
+Promises that the flow waits for nothing but to hand its journal over: one file for all shards of the process is written by a thread, and
+noted when it and all sinks are safe. A checkpoint that comes while the one before is still being written is left out, unless it is the
+last; its rows belong to the next. Where one cannot be written nothing is noted, the journal goes on, and `trouble` says why.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from headrace.running.journal import Journal, written
 from headrace.running.making import rows_at
 from headrace.running.packing import packed
-from operators.shares import Share, merged, rows_of
+from operators.shares import merged, rows_of
 from operators.state import KeyState
 
 if TYPE_CHECKING:
@@ -25,29 +26,25 @@ if TYPE_CHECKING:
 
     from headrace.running.checkpoints import Checkpoints, Complete, Link
     from headrace.running.compaction import Compaction
+    from headrace.running.journal import Portion
     from headrace.running.watch import Watch
     from operators.layout import Layout
     from operators.messages import Piece
     from operators.rollup import KeyRollup
+    from operators.shares import Share
 
-SMALL_ROWS, MOST_SMALL = 1_000, 64
-"""So many shares of so few rows are joined as they come."""
 LONGEST_WAIT_S = 30.0
 """A checkpoint that takes longer to be written is said; the last one is waited for so long."""
 
 
 @dataclass(slots=True)
 class _Shard:
-    """The journal of a shard and what its state is made of: a whole state or nothing, then the rows since.
+    """The journal of a shard and what its state is made of: a whole state or nothing, then the rows since; `freeze` says what is held."""
 
-    The last `small` shares of the journal have few rows each; `freeze` says what is held.
-    """
-
-    journal: list[Share] = field(default_factory=list)
-    small: int = 0
+    journal: Journal
     links: list[Link] = field(default_factory=list)
     freeze: Callable[[], dict[str, Any]] | None = None
-    sealed: list[Share] = field(default_factory=list)
+    sealed: list[Portion] = field(default_factory=list)
     size_bytes: int = 0
 
 
@@ -57,7 +54,7 @@ class _Round:
 
     number: int
     begun: float
-    kept: dict[int, tuple[list[Share], Sequence[Piece]]] = field(default_factory=dict)
+    kept: dict[int, tuple[list[Portion], Sequence[Piece]]] = field(default_factory=dict)
     awaited: set[tuple[int, str]] = field(default_factory=set)
     ended: bool = False
 
@@ -142,13 +139,8 @@ class FileKeeper:
     def applied(self, share: Share) -> None:
         """A share was passed on."""
         mine = self._shard(share.shard)
-        mine.journal.append(share)
         rows = rows_of(share)
-        mine.small = mine.small + 1 if rows < SMALL_ROWS else 0
-        if mine.small == MOST_SMALL:
-            # thousands of them, joined at once, would hold the interpreter when the checkpoint is written
-            mine.journal[-MOST_SMALL:] = [merged(mine.journal[-MOST_SMALL:])]
-            mine.small = 0
+        mine.journal.add(share, rows)
         if self.compaction is not None:
             self.compaction.expect(rows)
 
@@ -161,7 +153,7 @@ class FileKeeper:
             found = self._round
             if found is not None:
                 found.awaited |= {(shard, what) for what in ("kept", *self.sinks)}
-            mine.sealed, mine.journal, mine.small = mine.journal, [], 0
+            mine.sealed = mine.journal.take()
             mine.freeze = freeze
 
     def _begun(self, number: int) -> bool:
@@ -227,14 +219,14 @@ class FileKeeper:
 
     def _write(self, found: _Round) -> None:
         try:
-            parts = {shard: packed((_joined(shares), held, self.partitions)) for shard, (shares, held) in found.kept.items()}
-            rows = {shard: sum(rows_of(share) for share in shares) for shard, (shares, _) in found.kept.items()}
-            written = self.checkpoints.write_parts(found.number, self.index, parts, rows)
+            parts = {shard: packed((written(rows), held, self.partitions)) for shard, (rows, held) in found.kept.items()}
+            rows = {shard: sum(portion.rows for portion in portions) for shard, (portions, _) in found.kept.items()}
+            links = self.checkpoints.write_parts(found.number, self.index, parts, rows)
             if self.compaction is not None:
                 # it is there, whether the note below can be written or not
                 for shard, chain in self.compaction.taken({shard: mine.links for shard, mine in list(self.shards.items())}).items():
                     self.shards[shard].links = chain
-            chains = {s: [*mine.links, *([written[s]] if s in written else [])] for s, mine in list(self.shards.items())}
+            chains = {s: [*mine.links, *([links[s]] if s in links else [])] for s, mine in list(self.shards.items())}
             self.checkpoints.note_shards(found.number, self.index, chains)
             for shard, chain in chains.items():
                 self.shards[shard].links = chain
@@ -244,22 +236,18 @@ class FileKeeper:
                 self.compaction.consider(chains, {shard: mine.size_bytes for shard, mine in list(self.shards.items())})
         # whatever it is, no row may be missing from the next one
         except Exception as error:  # noqa: BLE001
-            for shard, (shares, _) in found.kept.items():
+            for shard, (portions, _) in found.kept.items():
                 # what could not be written is a part of the next one
-                self.shards[shard].journal[:0] = shares
+                self.shards[shard].journal.put_back(portions)
             self.failure = str(error) or repr(error)
         finally:
-            for shares, _ in found.kept.values():
-                # one by one, so that the interpreter is not held while all of their memory goes back
-                while shares:
-                    shares.pop()
+            found.kept.clear()
             with self._safe:
                 found.ended = True
                 self._safe.notify_all()
 
     def _shard(self, shard: int) -> _Shard:
-        return self.shards.setdefault(shard, _Shard())
-
-
-def _joined(journal: Sequence[Share]) -> Share | None:
-    return merged(journal) if journal else None
+        found = self.shards.get(shard)
+        if found is None:
+            found = self.shards[shard] = _Shard(Journal(shard, self._pool.submit))
+        return found

@@ -20,9 +20,11 @@ from operators.rollup import KeyRollup
 from operators.shares import Told, merged
 from operators.state import KeyState
 
+from .journal import portion_of, read, written
 from .packing import packed
 
 if TYPE_CHECKING:
+    import pickle
     from collections.abc import Sequence
 
     from headrace.plan.model import Plan
@@ -73,14 +75,14 @@ class Making:
         rows = 0 if order.whole else sum(link.rows for link in order.links)
         return replace(order.links[0], file=order.name, offset=0, size=data.size, is_base=order.whole, rows=rows)
 
-    def rows(self, links: Sequence[Link]) -> tuple[Share | None, list[Piece], Partitions]:
-        """The rows of links as those of one, and what was held behind the last."""
+    def rows(self, links: Sequence[Link]) -> tuple[tuple[pickle.PickleBuffer, ...], list[Piece], Partitions]:
+        """The rows of links as those of one, as they are kept, and what was held behind the last."""
         shares: list[Share] = []
         held: list[Piece] = []
         for link in links:
             share, held = rows_at(self.checkpoints, link, self.partitions)
             shares += [] if share is None else [share]
-        return merged(shares) if shares else None, held, self.partitions
+        return written(portion_of(merged(shares) if shares else None)), held, self.partitions
 
     def state(self, links: Sequence[Link]) -> dict[str, Any]:
         """The whole state behind links, of which the first may be one."""
@@ -119,7 +121,8 @@ def _apply(share: Share, clock: LiveClock, keys: Sequence[KeyRollup]) -> None:
 
 def rows_at(checkpoints: Checkpoints, link: Link, partitions: Partitions) -> tuple[Share | None, list[Piece]]:
     """The rows that a link stands for and what was held behind them, as told to who numbers the partitions so."""
-    share, held, theirs = checkpoints.read_part(link)
+    portions, held, theirs = checkpoints.read_part(link)
+    share = read(portions, checkpoints.folder.path(link.file))
     if share is not None and share.told is not None and theirs != partitions:
         share.told = _renumbered(share.told, theirs, partitions)
     return share, held

@@ -13,6 +13,7 @@ from headrace.errors import StorageError
 from headrace.running.checkpoints import Checkpoints, Complete, Link
 from headrace.running.compaction import MOST_LINKS, SHORTEST_ROWS, Compaction, tail
 from headrace.running.keeper import FileKeeper
+from headrace.running.making import rows_at
 from headrace.running.packing import Damaged, packed, unpacked
 from operators.messages import Piece
 from operators.shares import Share
@@ -49,8 +50,8 @@ def sealed(keeper: FileKeeper, number: int) -> None:
 
 def rows(checkpoints: Checkpoints, chain: list[Link]) -> list[list[int]]:
     """The numbers in each link of a chain."""
-    found = [checkpoints.read_part(link)[0] for link in chain]
-    return [[] if each is None else [n for piece in each.pieces for n in piece.batch.column("n").to_pylist()] for each in found]
+    found = [rows_at(checkpoints, link, ())[0] for link in chain]
+    return [[] if each is None else [int(n.as_py()) for piece in each.pieces for n in piece.batch.column("n")] for each in found]
 
 
 def make_keeper(checkpoints: Checkpoints, compaction: Compaction | None = None) -> FileKeeper:

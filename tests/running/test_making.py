@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from headrace.running.checkpoints import Checkpoints
+from headrace.running.journal import portion_of, written
 from headrace.running.making import Order, rows_at
 from headrace.running.packing import packed
 from operators.shares import NOTHING_YET, Share, Told, joined_points
@@ -89,7 +90,7 @@ def test_partitions_that_were_found_since_then_do_not_mix_up_the_others(tmp_path
     theirs, ours = (("a", 0), ("b", 0), ("gone", 0)), (("a", 0), ("a", 1), ("b", 0))
     points = (np.array([0, 1, 2, 1]), np.array([10, 11, 12, 13]), np.array([1, 2, 3, 4]), np.array([1, 0, 1, 1], np.uint8))
     share = Share(3, told=Told({0: 20, 1: NOTHING_YET, 2: 21}, points))
-    links = checkpoints.write_parts(1, 0, {3: packed((share, [], theirs))}, {3: 0})
+    links = checkpoints.write_parts(1, 0, {3: packed((written(portion_of(share)), [], theirs))}, {3: 0})
     found, held = rows_at(checkpoints, links[3], ours)
     assert found is not None
     assert found.told is not None

@@ -1,0 +1,101 @@
+"""The rows that a shard has applied since its last checkpoint, packed as they come.
+
+Promises that the flow waits for nothing but to put a share into a list: portions are packed by a thread, a little at a time, so that a
+checkpoint finds most of its work done. What is packed takes a fraction of the memory. The rows come back as one share, in their order.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from headrace.running.packing import packed, unpacked
+from operators.shares import Share, merged, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+MOST_SHARES, MOST_ROWS = 64, 16_384
+"""So many shares or rows are packed as one."""
+TURNS = 4
+"""Shards have their portions full at different times."""
+
+
+@dataclass(slots=True)
+class Portion:
+    """Some rows: shares until they are packed."""
+
+    shares: list[Share]
+    rows: int
+    data: bytes = b""
+
+    def pack(self) -> None:
+        """Pack them, unless that is done."""
+        if not self.shares:
+            return
+        self.data = b"".join(memoryview(buffer) for buffer in packed(merged(self.shares)).buffers)
+        while self.shares:
+            # one by one, so that the interpreter is not held while all of their memory goes back
+            self.shares.pop()
+
+
+@dataclass(slots=True)
+class Journal:
+    """The journal of a shard; `later` has somebody else call what it is given."""
+
+    shard: int
+    later: Callable[[Callable[[], None]], Any]
+    portions: list[Portion] = field(default_factory=list)
+    loose: list[Share] = field(default_factory=list)
+    rows: int = 0
+    skipped: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.skipped = self.shard % TURNS * (MOST_SHARES // TURNS)
+
+    def add(self, share: Share, rows: int) -> None:
+        """A share was applied, which has so many rows."""
+        self.loose.append(share)
+        self.rows += rows
+        if len(self.loose) + self.skipped >= MOST_SHARES or self.rows >= MOST_ROWS:
+            self.skipped = 0
+            portion = self._cut()
+            self.later(portion.pack)
+
+    def _cut(self) -> Portion:
+        portion = Portion(self.loose, self.rows)
+        self.portions.append(portion)
+        self.loose, self.rows = [], 0
+        return portion
+
+    def take(self) -> list[Portion]:
+        """All of it; the journal is empty then."""
+        if self.loose:
+            self._cut()
+        found, self.portions = self.portions, []
+        return found
+
+    def put_back(self, portions: Iterable[Portion]) -> None:
+        """What could not be written comes before what was added since."""
+        self.portions[:0] = portions
+
+
+def written(portions: Iterable[Portion]) -> tuple[pickle.PickleBuffer, ...]:
+    """Portions as a checkpoint keeps them."""
+    found = []
+    for portion in portions:
+        portion.pack()
+        found.append(pickle.PickleBuffer(portion.data))
+    return tuple(found)
+
+
+def read(portions: Sequence[Any], where: str) -> Share | None:
+    """The rows of portions that were read back from the file `where`, as those of one share; None for none. Raises `Damaged`."""
+    shares = [unpacked(portion, where) for portion in portions]
+    return merged(shares) if shares else None
+
+
+def portion_of(share: Share | None) -> list[Portion]:
+    """A share as what `written` takes."""
+    return [] if share is None else [Portion([share], rows_of(share))]

@@ -1,0 +1,91 @@
+"""The rows of a journal come back in their order, however they were packed, and what could not be written comes first the next time."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.running.journal import MOST_ROWS, MOST_SHARES, Journal, Portion, read, written
+from operators.messages import Piece
+from operators.shares import Share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def share(first: int, rows: int) -> Share:
+    """Rows numbered from `first`."""
+    return Share(2, pieces=[Piece(0, 0, 0, (0, 0), pa.record_batch({"n": pa.array(range(first, first + rows), pa.int64())}))])
+
+
+def numbers(portions: Sequence[Portion]) -> list[int]:
+    """The numbers of the rows as a start reads them."""
+    found = read([bytes(part.raw()) for part in written(portions)], "state-1")
+    return [] if found is None else [int(n.as_py()) for piece in found.pieces for n in piece.batch.column("n")]
+
+
+@given(st.integers(0, 7), st.lists(st.integers(0, 40), max_size=300), st.data())
+def test_rows_come_back_in_their_order(shard: int, sizes: list[int], data: st.DataObject) -> None:
+    """Whenever the thread comes to pack, and wherever a checkpoint ends."""
+    waiting: list[Callable[[], None]] = []
+    journal, wanted, got = Journal(shard, waiting.append), list[int](), list[int]()
+    for size in sizes:
+        journal.add(share(len(wanted), size), size)
+        wanted += range(len(wanted), len(wanted) + size)
+        what = data.draw(st.sampled_from(["nothing"] * 8 + ["pack", "checkpoint", "failure"]))
+        if what == "pack" and waiting:
+            waiting.pop(0)()
+        elif what == "checkpoint":
+            got += numbers(journal.take())
+        elif what == "failure":
+            portions = journal.take()
+            written(portions)
+            journal.put_back(portions)
+    portions = journal.take()
+    assert sum(portion.rows for portion in portions) == len(wanted) - len(got)
+    assert got + numbers(portions) == wanted
+    assert numbers(journal.take()) == []
+
+
+def test_portions_are_packed_before_a_checkpoint_and_not_all_at_once() -> None:
+    """Few shares of many rows, many of few; shards that get the same have theirs full in turns."""
+    for count, size in ((MOST_SHARES, 1), (2, MOST_ROWS // 2)):
+        packed_at = [packed_after(shard, 4 * count, size) for shard in range(4)]
+        assert all(len(times) >= 4 for times in packed_at)
+        if size == 1:
+            assert not set.intersection(*map(set, packed_at))
+
+
+def packed_after(shard: int, shares: int, rows: int) -> list[int]:
+    """Behind which of so many shares of so many rows a portion is packed."""
+    waiting: list[Callable[[], None]] = []
+    journal, found = Journal(shard, waiting.append), []
+    for number in range(shares):
+        journal.add(share(number, rows), rows)
+        if waiting:
+            waiting.clear()
+            found.append(number)
+    return found
+
+
+def test_the_thread_and_a_checkpoint_do_not_pack_a_portion_twice() -> None:
+    """A portion that is packed has given its shares back."""
+    with ThreadPoolExecutor(1) as pool:
+        hold = threading.Event()
+        pool.submit(hold.wait)
+        journal = Journal(0, pool.submit)
+        for n in range(3 * MOST_SHARES):
+            journal.add(share(n, 1), 1)
+        portions = journal.take()
+        assert [len(portion.shares) for portion in portions] == [MOST_SHARES] * 3
+        hold.set()
+        pool.submit(int).result()
+        assert [len(portion.shares) for portion in portions] == [0, 0, 0]
+        before: Any = [portion.data for portion in portions]
+        assert numbers(portions) == list(range(3 * MOST_SHARES))
+        assert all(portion.data is data for portion, data in zip(portions, before, strict=True))
