@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from .checkpoints import Checkpoints, Link
 
-SHORTEST_ROWS = 100_000
-"""Fewer rows are never a reason for a whole state: a start applies them in a tenth of a second, and the flow has the processors."""
+SHORTEST_ROWS = 500_000
+"""Fewer rows are never a reason for a whole state: a start applies them in half a second, and the flow has processors and caches to itself."""
 READY_ROWS = 10_000
 """Behind so many rows the maker gets ready: soon, since to start takes it two seconds of a processor."""
 ROW_BYTES = 128
