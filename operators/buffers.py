@@ -66,6 +66,7 @@ OUTPUT = Buffers()
 """What the roll-ups of this process write into."""
 
 _zeros: list[Array] = [np.zeros(SMALLEST_BYTES, np.uint8)]
+_ones: list[Array] = [np.ones(SMALLEST_BYTES, np.uint8)]
 
 
 def joined(parts: list[Array]) -> Array:
@@ -82,6 +83,13 @@ def filled(rows: int, value: int) -> Array:
     out = OUTPUT.take((rows,), np.int64)
     out.fill(value)
     return out
+
+
+def ones(rows: int) -> Array:
+    """So many bytes of 1, that are everybody's: nobody may write to them."""
+    if rows > len(_ones[0]):
+        _ones[0] = np.ones(2 * rows, np.uint8)
+    return _ones[0][:rows]
 
 
 def zeros(rows: int, columns: int = 1) -> Array:

@@ -67,8 +67,7 @@ class Merged:
     def _arrange(self) -> None:
         layout = self.layout
         arrival, time = self._words("_a"), self._words("_t")
-        starts = [0, *self.ends[:-1]]
-        found = max(orders.order_of(arrival[a:b], time[a:b]) for a, b in zip(starts, self.ends, strict=True))
+        found = orders.order_of(arrival, time, np.array(self.ends, np.int64))
         order = None
         if found == orders.UNSORTED:
             shard = np.repeat(np.arange(len(self.ends)), np.diff([0, *self.ends]))
@@ -101,7 +100,7 @@ class Merged:
     def _as_seen(self, arrival: Array, times: Array, order: Array | None) -> Array | None:
         """The order in which rows of events see each other: at one arrival by event time; remembers the way back to the order of places."""
         a, at = (arrival, times) if order is None else (arrival[order], times[order])
-        if orders.order_of(a, at) == orders.SORTED:
+        if orders.order_of(a, at, np.array([self.n], np.int64)) == orders.SORTED:
             return order
         seen = np.lexsort((at, a))
         self.written_order = seen

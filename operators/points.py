@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from operators.kernels import judge
 from operators.kernels.tables import MIN64
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from operators.kernels.tables import Array
 
@@ -30,28 +31,24 @@ def grid_of(refreshes_us: Iterable[int]) -> int:
 
 
 class Points:
-    """The points of one partition, batch after batch."""
+    """The points of the partitions of one source, batch after batch."""
 
     def __init__(self, grid_us: int, idle_us: int, max_ahead_us: int) -> None:
-        self.grid_us, self.idle_us, self.max_ahead_us = grid_us, idle_us, max_ahead_us
-        self.newest = MIN64
-        self.told = MIN64
+        self.grid_us, self.idle_us, self.max_ahead_us = grid_us, max(1, idle_us), max_ahead_us
+        self.newest: dict[int, int] = {}
 
-    def of(self, times: Array, has_time: Array | None, arrivals: Array) -> tuple[Array, Array, Array]:
-        """The points of a batch that is not empty, as arrivals, newest event times, and whether one is known (bytes)."""
-        counted = times <= arrivals + self.max_ahead_us
-        if has_time is not None:
-            counted &= has_time
-        newest = np.maximum.accumulate(np.where(counted, np.minimum(times, arrivals), MIN64))
-        np.maximum(newest, self.newest, out=newest)
-        chosen = np.zeros(len(times), bool)
-        chosen[0] = chosen[-1] = True
-        cell = newest // self.grid_us
-        chosen[1:] |= cell[1:] != cell[:-1]
-        # a silence stands between two points; within a busy stretch no two points are so far apart that they look like one
-        beat = arrivals // max(1, self.idle_us)
-        apart = np.flatnonzero(beat[1:] != beat[:-1])
-        chosen[apart] = chosen[apart + 1] = True
-        self.newest, self.told = int(newest[-1]), int(arrivals[-1])
-        found = newest[chosen]
-        return arrivals[chosen], np.where(found == MIN64, 0, found), (found != MIN64).astype(np.uint8)
+    def of(self, ordinals: Sequence[int], ends: Array, times: Array, has_time: Array, arrivals: Array) -> tuple[Array, Array, Array, Array]:
+        """The points of rows that belong to these partitions up to `ends`.
+
+        As ordinals, arrivals, newest event times, and whether one is known (bytes).
+        """
+        rows = len(times)
+        newest = np.array([self.newest.get(ordinal, MIN64) for ordinal in ordinals], np.int64)
+        ordinal, arrival, found = (np.empty(rows, np.int64) for _ in range(3))
+        known = np.empty(rows, np.uint8)
+        count = judge.points(
+            times, has_time, arrivals, ends, np.array(ordinals, np.int64), self.grid_us, self.idle_us, self.max_ahead_us, newest,
+            ordinal, arrival, found, known,
+        )  # fmt: skip
+        self.newest.update(zip(ordinals, newest.tolist(), strict=True))
+        return ordinal[:count], arrival[:count], found[:count], known[:count]

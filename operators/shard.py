@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.arrow import array, pc
+from operators.buffers import ones
 from operators.derive import Deriver
 from operators.kernels import judge
 from operators.kernels import split as splitting
@@ -46,12 +47,11 @@ REASONS = {judge.NO_TIME: "no event time", judge.TOO_LATE: "too late", judge.TOO
 
 @dataclass(slots=True)
 class Prepared:
-    """What one batch of a source became: pieces by shard, counts by reason, failures by feature (`group.feature`), and rejected rows."""
+    """What one batch of a source became: pieces by shard, counts by reason, failures by feature (`group.feature`)."""
 
     pieces: list[tuple[int, Piece]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
-    rejected: list[tuple[str, pa.RecordBatch]] = field(default_factory=list)
     rows: int = 0
 
     def count(self, what: str, n: int) -> None:
@@ -62,11 +62,25 @@ class Prepared:
     def add(self, other: Prepared) -> None:
         """Take over what another batch became."""
         self.pieces += other.pieces
-        self.rejected += other.rejected
         self.rows += other.rows
         for mine, its in ((self.counts, other.counts), (self.failures, other.failures)):
             for what, n in its.items():
                 mine[what] = mine.get(what, 0) + n
+
+
+@dataclass(slots=True)
+class Accepted:
+    """The accepted rows of some partitions, which end at `ends`, with their times and arrivals; what was counted of the `judged` ones, by
+    reason; and the numbers of those that were rejected among all that came.
+    """
+
+    batch: pa.RecordBatch
+    times: Array
+    arrivals: Array
+    ends: Array
+    judged: int
+    counts: dict[str, int] = field(default_factory=dict)
+    rejected: list[tuple[str, Array]] = field(default_factory=list)
 
 
 class Sharder:
@@ -109,47 +123,57 @@ class Sharder:
         `batch` has the source's columns and `_arrival`; `newest` is the newest event time before it in its partition; `drop` are row
         numbers that are known to be duplicates; `within` is the log time (after, upto] whose rows are wanted, all of them are judged.
         """
-        prepared, batch, times, arrivals, after = self.accept(source, batch, newest, drop, within)
-        if batch.num_rows:
-            self.split(prepared, slice_, source, batch, times, arrivals, order)
-        return prepared, after
+        before = np.array([newest], np.int64)
+        accepted = self.accept(source, batch, before, np.array([batch.num_rows], np.int64), drop, within)
+        prepared = Prepared(rows=accepted.judged)
+        for what, n in accepted.counts.items():
+            prepared.count(what, n)
+        if accepted.batch.num_rows:
+            self.split(prepared, slice_, source, accepted.batch, accepted.times, accepted.arrivals, order)
+        return prepared, int(before[0])
 
     def accept(
-        self, source: str, batch: pa.RecordBatch, newest: int, drop: Array | None = None, within: tuple[int, int] | None = None
-    ) -> tuple[Prepared, pa.RecordBatch, Array, Array, int]:
-        """Judge the rows of one partition: what was counted and rejected, the rows that stay with their times and arrivals, and the newest
-        event time behind them.
+        self,
+        source: str,
+        batch: pa.RecordBatch,
+        newest: Array,
+        ends: Array,
+        drop: Array | None = None,
+        within: tuple[int, int] | None = None,
+    ) -> Accepted:
+        """Judge the rows of some partitions of a source, which end at `ends`; moves the `newest` event time of each.
+
+        `drop` and `within`, as in `prepare`, are for one partition.
         """
         plan = self.plan.source(source)
         time_column = batch.column(plan.time)
         times, arrivals = words_of(time_column), words_of(batch.column("_arrival"))
-        verdict = np.empty(len(times), np.uint8)
-        has_time = np.ones(len(times), np.uint8)
-        if time_column.null_count:
-            has_time = pc.is_valid(time_column).to_numpy(zero_copy_only=False).astype(np.uint8)
-        after = int(judge.judge(times, has_time, arrivals, plan.lateness_us, plan.max_ahead_us, newest, verdict))
-        first, stop = (0, len(times)) if within is None else np.searchsorted(arrivals, within, side="right").tolist()
-        prepared = Prepared(rows=stop - first)
-        if stop - first < len(times):
+        rows = len(times)
+        verdict = np.empty(rows, np.uint8)
+        out = judge.judge_all(times, known_times(time_column), arrivals, ends, plan.lateness_us, plan.max_ahead_us, newest, verdict)
+        first, stop = (0, rows) if within is None else np.searchsorted(arrivals, within, side="right").tolist()
+        found = Accepted(batch, times, arrivals, ends, judged=stop - first)
+        if not out and stop - first == rows and (drop is None or not len(drop)):
+            return found
+        if stop - first < rows:
             verdict[:first] = verdict[stop:] = OUTSIDE
         keep = verdict == judge.OK
-        if not keep.all():
-            for code, reason in REASONS.items():
-                rows = np.flatnonzero(verdict == code)
-                if len(rows):
-                    prepared.count(reason, len(rows))
-                    prepared.rejected.append((reason, batch.take(array(rows))))
+        for code, reason in REASONS.items():
+            rejected = np.flatnonzero(verdict == code)
+            if len(rejected):
+                found.counts[reason] = len(rejected)
+                found.rejected.append((reason, rejected))
         if drop is not None and len(drop):
-            duplicate = np.zeros(len(keep), bool)
+            duplicate = np.zeros(rows, bool)
             duplicate[drop] = True
             duplicate &= keep
-            prepared.count("duplicate", int(duplicate.sum()))
+            found.counts["duplicate"] = int(duplicate.sum())
             keep &= ~duplicate
         if not keep.all():
             chosen = np.flatnonzero(keep)
-            batch = batch.take(array(chosen))
-            times, arrivals = times[chosen], arrivals[chosen]
-        return prepared, batch, times, arrivals, after
+            found.batch, found.ends = batch.take(array(chosen)), np.searchsorted(chosen, ends)
+            found.times, found.arrivals = times[chosen], arrivals[chosen]
+        return found
 
     def split(
         self, prepared: Prepared, slice_: int, source: str, batch: pa.RecordBatch, times: Array, arrivals: Array, order: tuple[int, int]
@@ -202,6 +226,14 @@ def features_of_columns(plan: Plan) -> dict[str, list[str]]:
             for column in {column for cell in read for column in (cell.input, plan.tracks[cell.track].where) if column is not None}:
                 found.setdefault(column, []).append(f"{group.name}.{feature.name}")
     return found
+
+
+def known_times(column: Column) -> Array:
+    """A byte a row: whether it has an event time."""
+    if not column.null_count:
+        return ones(len(column))
+    known: Array = pc.is_valid(column).to_numpy(zero_copy_only=False).astype(np.uint8)
+    return known
 
 
 def without_key(columns: Sequence[Column]) -> Array | None:

@@ -1,7 +1,7 @@
 """One partition on its way from Kafka to the shards: what was read, judged, and is not yet sent.
 
 As long as a reader is behind the end of its log, rows wait here until every partition has come to their arrival; `place` is where what was
-sent ends, so that a checkpoint leaves what waits to be read again. Promises rows and points in the order of the log.
+sent ends, so that a checkpoint leaves what waits to be read again. Promises rows in the order of the log.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from operators.kernels.tables import MIN64
+from operators.keys import words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from operators.kernels.tables import Array
-    from operators.points import Points
+    from operators.shard import Accepted
 
 
 @dataclass(slots=True)
@@ -52,17 +55,15 @@ class Kept:
 
 @dataclass(slots=True)
 class Partition:
-    """`place` is behind what was sent, `read` behind what was taken from Kafka."""
+    """`place` is behind what was sent, `read` behind what was taken from Kafka; `ordinal` is its number among everybody's."""
 
     source: str
     number: int
     ordinal: int
     place: Place
-    points: Points
     read: Place = field(default_factory=lambda: Place(0))
     waiting: deque[Kept] = field(default_factory=deque)
     waiting_rows: int = 0
-    unsaid: list[tuple[Array, Array, Array, Array]] = field(default_factory=list)
     paused: bool = False
 
     def __post_init__(self) -> None:
@@ -73,10 +74,6 @@ class Partition:
         newest = np.maximum(np.maximum.accumulate(times), newest_before)
         self.waiting.append(Kept(batch, offsets, times, arrivals, newest))
         self.waiting_rows += len(offsets)
-
-    def see(self, arrivals: Array, newest: Array, known: Array) -> None:
-        """Take points."""
-        self.unsaid.append((np.full(len(arrivals), self.ordinal), arrivals, newest, known))
 
     def release(self, upto_us: int | None) -> list[Kept]:
         """The rows that arrived up to a log time, all of them for None; the place goes on behind them."""
@@ -99,14 +96,14 @@ class Partition:
             self.place = Place(int(last.offsets[-1]) + 1, int(last.arrivals[-1]), int(last.newest[-1]), self.read.is_live)
         return found
 
-    def say(self, upto_us: int | None) -> list[tuple[Array, Array, Array, Array]]:
-        """The points up to a log time, all of them for None."""
-        found, rest = [], []
-        for points in self.unsaid:
-            due = len(points[1]) if upto_us is None else int(np.searchsorted(points[1], upto_us, side="right"))
-            if due:
-                found.append((points[0][:due], points[1][:due], points[2][:due], points[3][:due]))
-            if due < len(points[1]):
-                rest.append((points[0][due:], points[1][due:], points[2][due:], points[3][due:]))
-        self.unsaid = rest
-        return found
+
+def keep(partitions: Sequence[Partition], accepted: Accepted, newest_before: Array) -> None:
+    """Have the rows of several partitions wait; `newest_before` are their newest event times before these."""
+    start = 0
+    for partition, stop, before in zip(partitions, accepted.ends.tolist(), newest_before.tolist(), strict=True):
+        if stop > start:
+            batch, times, arrivals = accepted.batch.slice(start, stop - start), accepted.times[start:stop], accepted.arrivals[start:stop]
+            newest = np.maximum(np.maximum.accumulate(times), before)
+            partition.waiting.append(Kept(batch, words_of(batch.column("_offset")), times, arrivals, newest))
+            partition.waiting_rows += stop - start
+        start = stop

@@ -17,25 +17,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
-from headrace.arrow import array, one_batch, pc
+from headrace.arrow import array, one_batch
 from operators.kernels.tables import MIN64
 from operators.keys import words_of
 from operators.messages import Piece, add_counts
 from operators.points import Points, grid_of
-from operators.shard import Prepared
+from operators.shard import Prepared, known_times
 from operators.shares import NOTHING_YET, Told, joined_points, joined_words
 from sources.identities import Identities
-from sources.partition import Kept, Partition, Place
+from sources.partition import Kept, Partition, Place, keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import pyarrow as pa
-
     from headrace.plan.model import Plan
-    from operators.decode.decoder import Decoded
-    from operators.shard import Sharder
+    from operators.decode import DecodedAll
+    from operators.kernels.tables import Array
+    from operators.shard import Accepted, Sharder
     from sources.consumer import Consumer, RawBatch
     from sources.identities import Entry
 
@@ -124,11 +124,13 @@ class Reader:
         self.open_consumer = open_consumer
         self.skip_upto = dict(skip_upto or {})
         grid = grid_of(group.refresh_us for group in plan.groups)
+        self.points = {source.name: Points(grid, source.idle_us, source.max_ahead_us) for source in plan.sources}
+        self.unsaid: list[tuple[Array, Array, Array, Array]] = []
+        # the pieces of a source stay in the order in which they were read, behind those of the sources before it
+        self.order = {source: min(i for i, (name, _) in enumerate(all_partitions) if name == source) for source, _ in places}
         self.partitions: dict[tuple[str, int], Partition] = {}
         for name, place in places.items():
-            source = plan.source(name[0])
-            points = Points(grid, source.idle_us, source.max_ahead_us)
-            self.partitions[name] = Partition(*name, list(all_partitions).index(name), place, points)
+            self.partitions[name] = Partition(*name, list(all_partitions).index(name), place)
         self.identities = Identities(plan, places)
         self.delays = {name: NEAR_S for (name, _), place in places.items() if place.is_live}
         self.queue: queue.Queue[Ready] = queue.Queue(WAITING_BATCHES)
@@ -278,52 +280,74 @@ class Reader:
     def _prepare(self, raws: list[RawBatch]) -> Ready | None:
         ready = Ready()
         by_source: dict[str, list[RawBatch]] = {}
-        for raw in raws:
+        for raw in sorted(raws, key=lambda raw: raw.partition):
             by_source.setdefault(self.source_of[raw.topic], []).append(raw)
+        direct: dict[str, Accepted] = {}
         for source, its in by_source.items():
-            arrivals = [self.partitions[source, raw.partition].read.arrival_us for raw in its]
-            for raw, decoded in zip(its, self.decoders[source].decode_all(its, arrivals), strict=True):
-                self._accept(source, raw, decoded, ready)
+            partitions = [self.partitions[source, raw.partition] for raw in its]
+            decoded = self.decoders[source].decode_all(its, [partition.read.arrival_us for partition in partitions])
+            self._accept(source, its, partitions, decoded, ready, direct)
         upto = None if self.caught_up else self._together()
-        self._release(ready, upto)
+        self._release(ready, upto, direct)
         self._tell(ready, upto)
         return ready if ready.places or ready.told is not None or ready.counts else None
 
-    def _accept(self, source: str, raw: RawBatch, decoded: Decoded, ready: Ready) -> None:
-        """Judge the messages of one partition; what is accepted waits to be released."""
-        partition = self.partitions[source, raw.partition]
-        before = partition.read
-        for dead in decoded.dead:
-            self._bury(source, raw, dead.index, dead.reason, dead.field)
-        counts = {f"messages {source}": len(raw.offsets)}
-        counts |= {f"undecodable {source}": len(decoded.dead), f"tombstone {source}": decoded.tombstones}
-        batch = decoded.batch
+    def _accept(
+        self,
+        source: str,
+        raws: list[RawBatch],
+        partitions: list[Partition],
+        decoded: DecodedAll,
+        ready: Ready,
+        direct: dict[str, Accepted],
+    ) -> None:
+        """Judge the messages of a source's partitions; what is accepted waits to be released, or goes `direct` where nothing waits."""
+        for raw, dead in zip(raws, decoded.dead, strict=True):
+            for each in dead:
+                self._bury(source, raw, each.index, each.reason, each.field)
+        counts = {f"messages {source}": sum(len(raw.offsets) for raw in raws)}
+        counts |= {f"undecodable {source}": sum(map(len, decoded.dead)), f"tombstone {source}": sum(decoded.tombstones)}
+        batch, ends = decoded.batch, decoded.ends
         bound = self.skip_upto.get(source, MIN64)
         if bound != MIN64 and batch.num_rows:
-            known = int(np.searchsorted(words_of(batch.column("_arrival")), bound, side="right"))
-            counts[f"loaded already {source}"] = known
-            batch = batch.slice(known)
-        newest = before.newest_us
+            new = words_of(batch.column("_arrival")) > bound
+            counts[f"loaded already {source}"] = int((~new).sum())
+            batch, ends = batch.filter(pa.array(new)), np.concatenate([[0], np.cumsum(new)])[ends]
+        newest = np.array([partition.read.newest_us for partition in partitions], np.int64)
         if batch.num_rows:
-            newest = self._judge(partition, raw, batch, newest, counts)
+            before = newest.copy()
+            found = self._judge(source, raws, partitions, batch, newest, ends, counts)
+            if self.caught_up and source not in self.identities.columns and not any(partition.waiting for partition in partitions):
+                direct[source] = found
+            else:
+                keep(partitions, found, before)
         add_counts(ready.counts, {name: n for name, n in counts.items() if n})
-        partition.read = Place(int(raw.offsets[-1]) + 1, decoded.arrival_us, newest, self.delays.get(source, NEVER_S) != NEVER_S)
+        is_live = self.delays.get(source, NEVER_S) != NEVER_S
+        for partition, raw, arrival_us, newest_us in zip(partitions, raws, decoded.arrivals_us, newest.tolist(), strict=True):
+            partition.read = Place(int(raw.offsets[-1]) + 1, arrival_us, newest_us, is_live)
 
-    def _judge(self, partition: Partition, raw: RawBatch, batch: pa.RecordBatch, newest: int, counts: dict[str, int]) -> int:
-        source = partition.source
+    def _judge(
+        self,
+        source: str,
+        raws: list[RawBatch],
+        partitions: list[Partition],
+        batch: pa.RecordBatch,
+        newest: Array,
+        ends: Array,
+        counts: dict[str, int],
+    ) -> Accepted:
         column = batch.column(self.plan.source(source).time)
-        has_time = pc.is_valid(column).to_numpy(zero_copy_only=False) if column.null_count else None
-        partition.see(*partition.points.of(words_of(column), has_time, words_of(batch.column("_arrival"))))
-        found, kept, times, arrivals, after = self.sharder.accept(source, batch, newest)
+        ordinals = [partition.ordinal for partition in partitions]
+        times, arrivals = words_of(column), words_of(batch.column("_arrival"))
+        self.unsaid.append(self.points[source].of(ordinals, ends, times, known_times(column), arrivals))
+        found = self.sharder.accept(source, batch, newest, ends)
         add_counts(counts, {f"{reason} {source}": n for reason, n in found.counts.items()})
-        if found.rejected:
-            index_of = {int(offset): i for i, offset in enumerate(raw.offsets)}
-            for reason, rows in found.rejected:
-                for offset in words_of(rows.column("_offset")).tolist():
-                    self._bury(source, raw, index_of[offset], reason, None)
-        if kept.num_rows:
-            partition.keep(kept, words_of(kept.column("_offset")), times, arrivals, newest)
-        return after
+        for reason, rows in found.rejected:
+            offsets = words_of(batch.column("_offset"))[rows].tolist()
+            for number, offset in zip(np.searchsorted(ends, rows, side="right").tolist(), offsets, strict=True):
+                raw = raws[number]
+                self._bury(source, raw, int(np.searchsorted(raw.offsets, offset)), reason, None)
+        return found
 
     def _together(self) -> int | None:
         """The arrival that all partitions which are not at their end have come to; those that run ahead of it are paused for a while."""
@@ -340,8 +364,8 @@ class Reader:
             self.consumer.resume(resume)
         return upto
 
-    def _release(self, ready: Ready, upto: int | None) -> None:
-        """Split what all partitions have come to, for the shards."""
+    def _release(self, ready: Ready, upto: int | None, direct: dict[str, Accepted]) -> None:
+        """Split what all partitions have come to, for the shards; what goes `direct` is in the order of the partitions."""
         accepted: dict[str, list[tuple[int, Kept]]] = {}
         for name, partition in self.partitions.items():
             before = partition.place
@@ -356,30 +380,42 @@ class Reader:
             if partition.place is not before:
                 ready.places[name] = partition.place
         for source, parts in accepted.items():
-            self._split(source, parts, ready)
+            parts.sort(key=lambda part: part[0])
+            times, arrivals = np.concatenate([each.times for _, each in parts]), np.concatenate([each.arrivals for _, each in parts])
+            self._split(source, one_batch([each.batch for _, each in parts]), times, arrivals, ready)
+        for source, found in direct.items():
+            if found.batch.num_rows:
+                self._split(source, found.batch, found.times, found.arrivals, ready)
 
     def _bury(self, source: str, raw: RawBatch, index: int, reason: str, column: str | None) -> None:
         if self.letters is not None:
             self.letters.add(source, raw, index, reason, column)
 
-    def _split(self, source: str, parts: list[tuple[int, Kept]], ready: Ready) -> None:
-        parts.sort(key=lambda part: part[0])
-        ordinal, kept = parts[0]
-        batch, times, arrivals = kept.batch, kept.times, kept.arrivals
-        if len(parts) > 1:
-            batch = one_batch([k.batch for _, k in parts])
-            times, arrivals = np.concatenate([k.times for _, k in parts]), np.concatenate([k.arrivals for _, k in parts])
-            if (arrivals[1:] < arrivals[:-1]).any():
-                order = np.argsort(arrivals, kind="stable")
-                batch, times, arrivals = batch.take(array(order)), times[order], arrivals[order]
+    def _split(self, source: str, batch: pa.RecordBatch, times: Array, arrivals: Array, ready: Ready) -> None:
+        """Rows in the order of partitions and offsets become pieces in the order of arrival."""
+        if (arrivals[1:] < arrivals[:-1]).any():
+            order = np.argsort(arrivals, kind="stable")
+            batch, times, arrivals = batch.take(array(order)), times[order], arrivals[order]
         prepared = Prepared()
-        self.sharder.split(prepared, 0, source, batch, times, arrivals, (ordinal, int(kept.offsets[0])))
+        self.sharder.split(prepared, 0, source, batch, times, arrivals, (self.order[source], 0))
         for shard, piece in prepared.pieces:
             ready.pieces.setdefault(shard, []).append(piece)
         add_counts(ready.counts, {f"rows {source}": len(times)})
         add_counts(ready.counts, {f"{what} {source}": n for what, n in prepared.counts.items()})
         add_counts(ready.counts, {f"failed {feature}": n for feature, n in prepared.failures.items()})
         ready.rows += len(times)
+
+    def _said(self, upto_us: int | None) -> list[tuple[Array, Array, Array, Array]]:
+        """The points up to a log time, all of them for None."""
+        found, self.unsaid = self.unsaid, []
+        if upto_us is None:
+            return found
+        due = [arrivals <= upto_us for _, arrivals, _, _ in found]
+        for is_due, points in zip(due, found, strict=True):
+            if not is_due.all():
+                ordinals, arrivals, newest, known = (column[~is_due] for column in points)
+                self.unsaid.append((ordinals, arrivals, newest, known))
+        return [(o[is_due], a[is_due], n[is_due], k[is_due]) for is_due, (o, a, n, k) in zip(due, found, strict=True)]
 
     def _tell(self, ready: Ready, upto: int | None) -> None:
         """Add how far the log was sent, every few milliseconds and in a silence."""
@@ -395,7 +431,7 @@ class Reader:
         if now - self._told_at < TELL_S and not (ready.rows or caught_up):
             return
         self._told_at = now
-        sent, points = {}, []
+        sent = {}
         for (source, p), each in self.partitions.items():
             # the next record may have the arrival of the last one
             read = each.read.arrival_us - 1 if each.read.arrival_us != MIN64 else MIN64
@@ -406,8 +442,7 @@ class Reader:
             if since is not None:
                 read = max(read, each.read.arrival_us + int((now - since) * 1e6) - GRACE_US, self._silence_us(source, now))
             sent[each.ordinal] = read if upto is None else min(read, upto)
-            points += each.say(upto)
-        ready.told = Told(sent, joined_points(points))
+        ready.told = Told(sent, joined_points(self._said(upto)))
         if caught_up and not self.caught_up:
             self.consumer.resume([name for name, each in named.items() if each.paused])
         self.caught_up = caught_up

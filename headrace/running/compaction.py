@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from .checkpoints import Checkpoints, Link
 
 SHORTEST_ROWS = 500_000
-"""Fewer rows are never a reason for a whole state: a start applies them in half a second, and the flow has processors and caches to itself."""
+"""Fewer rows are never a reason for a whole state: a start applies them in half a second, and the flow has the processors to itself."""
 READY_ROWS = 10_000
 """Behind so many rows the maker gets ready: soon, since to start takes it two seconds of a processor."""
 ROW_BYTES = 128
 """A whole state is made when there is a row behind the last one for so many bytes of it: a start spends about as long on the one as on
 the other, and what is written stays in proportion to what came."""
 MOST_LINKS = 20
-FAR_BEHIND = 8
+FAR_BEHIND = 4
 """Where the rows are so many times those for which a whole state is made, it is said."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .decoder import Dead, Decoded, Decoder
+from .decoder import Dead, Decoded, DecodedAll, Decoder
 from .registry import HttpRegistry, Registry, RegistryError, UnknownSchema
 
-__all__ = ["Dead", "Decoded", "Decoder", "HttpRegistry", "Registry", "RegistryError", "UnknownSchema"]
+__all__ = ["Dead", "Decoded", "DecodedAll", "Decoder", "HttpRegistry", "Registry", "RegistryError", "UnknownSchema"]

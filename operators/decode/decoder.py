@@ -57,6 +57,17 @@ class Decoded:
     arrival_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class DecodedAll:
+    """What the batches of several partitions held, behind one another: rows of number i end at `ends[i]`; the others are lists by it."""
+
+    batch: pa.RecordBatch
+    ends: Any
+    dead: list[list[Dead]]
+    tombstones: list[int]
+    arrivals_us: list[int]
+
+
 class Reading(Protocol):
     """What a format has to do: the rows of messages, and which of them are none."""
 
@@ -82,9 +93,10 @@ class Decoder:
 
     def decode(self, raw: RawBatch, arrival_us: int) -> Decoded:
         """The rows of `raw`; `arrival_us` is the arrival of the message before it."""
-        return self.decode_all([raw], [arrival_us])[0]
+        found = self.decode_all([raw], [arrival_us])
+        return Decoded(found.batch, found.dead[0], found.tombstones[0], found.arrivals_us[0])
 
-    def decode_all(self, raws: Sequence[RawBatch], arrivals_us: Sequence[int]) -> list[Decoded]:
+    def decode_all(self, raws: Sequence[RawBatch], arrivals_us: Sequence[int]) -> DecodedAll:
         """The same of several partitions at once, which costs less where each has few messages."""
         values = raws[0].values if len(raws) == 1 else [value for raw in raws for value in raw.values]
         numbers = [number for number, value in enumerate(values) if value is not None and value.strip()]
@@ -97,26 +109,23 @@ class Decoder:
             blank = np.setdiff1d(np.arange(len(values)), given)
             dead += [(number, EMPTY, None) for number in blank.tolist() if values[number] is not None]
             dead.sort(key=lambda each: each[0])
-        found = []
-        first = 0
-        for raw, arrival_us in zip(raws, arrivals_us, strict=True):
-            behind = first + len(raw.values)
-            start, stop = (int(n) for n in np.searchsorted(good, (first, behind)))
-            mine = [(number - first, reason, column) for number, reason, column in dead if first <= number < behind]
-            found.append(self._decoded(raw, arrival_us, rows.batch.slice(start, stop - start), good[start:stop] - first, mine))
-            first = behind
-        return found
-
-    def _decoded(
-        self, raw: RawBatch, arrival_us: int, rows: pa.RecordBatch, good: Any, dead: Sequence[tuple[int, str, str | None]]
-    ) -> Decoded:
-        """`rows` are those of the messages number `good`."""
-        arrivals = np.maximum(np.maximum.accumulate(raw.timestamps_us), arrival_us) if len(raw.values) else raw.timestamps_us
-        columns = [*rows.columns, array(raw.offsets[good]), array(arrivals[good]).view(TIMESTAMP)]
-        told = [Dead(int(raw.offsets[number]), reason, column, number) for number, reason, column in dead]
-        last = int(arrivals[-1]) if len(arrivals) else arrival_us
-        tombstones = raw.values.count(None) if len(good) + len(dead) < len(raw.values) else 0
-        return Decoded(pa.RecordBatch.from_arrays(columns, schema=self.schema), told, tombstones, last)
+        arrivals = [
+            np.maximum(np.maximum.accumulate(raw.timestamps_us), arrival_us) if len(raw.values) else raw.timestamps_us
+            for raw, arrival_us in zip(raws, arrivals_us, strict=True)
+        ]
+        offsets = [raw.offsets for raw in raws]
+        behind = np.cumsum([len(raw.values) for raw in raws])
+        places = [np.concatenate(column)[good] for column in (offsets, arrivals)]
+        batch = pa.RecordBatch.from_arrays([*rows.batch.columns, array(places[0]), array(places[1]).view(TIMESTAMP)], schema=self.schema)
+        told: list[list[Dead]] = [[] for _ in raws]
+        for number, reason, column in dead:
+            at = int(np.searchsorted(behind, number, side="right"))
+            index = number - int(behind[at]) + len(raws[at].values)
+            told[at].append(Dead(int(raws[at].offsets[index]), reason, column, index))
+        last = [int(mine[-1]) if len(mine) else before for mine, before in zip(arrivals, arrivals_us, strict=True)]
+        some = len(good) + len(dead) < len(values)
+        tombstones = [raw.values.count(None) if some else 0 for raw in raws]
+        return DecodedAll(batch, np.searchsorted(good, behind).astype(np.int64), told, tombstones, last)
 
 
 def _reading(layout: Layout, format: str, registry: Registry | None) -> Reading:  # noqa: A002

@@ -1,16 +1,28 @@
-"""What a partition's log makes of each record: accepted, without time, too late or too far ahead; and the walk of the clock."""
+"""What a partition's log makes of each record: accepted, without time, too late or too far ahead; its points; and the walk of the clock."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from operators.kernels.tables import MIN64
-from operators.machine.functions import kernel
+from operators.machine.functions import inline, kernel
 
 if TYPE_CHECKING:
     from operators.machine.values import Bytes, Words
 
 OK, NO_TIME, TOO_LATE, TOO_FAR_AHEAD = 0, 1, 2, 3
+
+
+@inline
+def verdict_on(t: int, has_time: int, arrival: int, lateness: int, max_ahead: int, newest: int) -> int:
+    """The verdict on a record behind those whose newest event time is `newest`."""
+    if has_time == 0:
+        return NO_TIME
+    if t > arrival + max_ahead:
+        return TOO_FAR_AHEAD
+    if newest != MIN64 and t < newest - lateness:
+        return TOO_LATE
+    return OK
 
 
 @kernel
@@ -20,17 +32,63 @@ def judge(times: Words, has_time: Bytes, arrivals: Words, lateness: int, max_ahe
     `newest` is that of the records before, the smallest int64 for none. A record that is rejected does not move it.
     """
     for i in range(len(times)):
-        t = times[i]
-        if not has_time[i]:
-            out[i] = NO_TIME
-        elif t > arrivals[i] + max_ahead:
-            out[i] = TOO_FAR_AHEAD
-        elif newest != MIN64 and t < newest - lateness:
-            out[i] = TOO_LATE
-        else:
-            out[i] = OK
-            newest = max(newest, t)
+        out[i] = verdict_on(times[i], has_time[i], arrivals[i], lateness, max_ahead, newest)
+        if out[i] == OK:
+            newest = max(newest, times[i])
     return newest
+
+
+@kernel
+def judge_all(
+    times: Words, has_time: Bytes, arrivals: Words, ends: Words, lateness: int, max_ahead: int, newest: Words, out: Bytes
+) -> int:
+    """The same for several partitions of one source, whose records end at `ends`; moves their `newest`, returns how many are rejected."""
+    rejected = 0
+    i = 0
+    for p in range(len(ends)):
+        while i < ends[p]:
+            out[i] = verdict_on(times[i], has_time[i], arrivals[i], lateness, max_ahead, newest[p])
+            if out[i] == OK:
+                newest[p] = max(newest[p], times[i])
+            else:
+                rejected += 1
+            i += 1
+    return rejected
+
+
+@kernel
+def points(
+    times: Words, has_time: Bytes, arrivals: Words, ends: Words, ordinals: Words, grid: int, idle: int, max_ahead: int, newest: Words,
+    out_ordinal: Words, out_arrival: Words, out_newest: Words, out_known: Bytes,
+) -> int:  # fmt: skip
+    """Write the points of several partitions' records (`operators.points`), move their `newest`; returns how many there are."""
+    count = 0
+    start = 0
+    for p in range(len(ends)):
+        pending = False
+        for i in range(start, ends[p]):
+            before = newest[p]
+            if has_time[i] != 0 and times[i] <= arrivals[i] + max_ahead:
+                newest[p] = max(before, min(times[i], arrivals[i]))
+            beats = i > start and arrivals[i] // idle != arrivals[i - 1] // idle
+            if pending and beats:
+                # the record before a silence is a point as well
+                out_ordinal[count] = ordinals[p]
+                out_arrival[count] = arrivals[i - 1]
+                out_newest[count] = 0 if before == MIN64 else before
+                out_known[count] = 0 if before == MIN64 else 1
+                count += 1
+            if i == start or i == ends[p] - 1 or beats or newest[p] // grid != before // grid:
+                out_ordinal[count] = ordinals[p]
+                out_arrival[count] = arrivals[i]
+                out_newest[count] = 0 if newest[p] == MIN64 else newest[p]
+                out_known[count] = 0 if newest[p] == MIN64 else 1
+                count += 1
+                pending = False
+            else:
+                pending = True
+        start = ends[p]
+    return count
 
 
 @kernel

@@ -13,12 +13,18 @@ SORTED, BACKWARD, UNSORTED = 0, 1, 2
 
 
 @kernel
-def order_of(arrival: Words, time: Words) -> int:
-    """UNSORTED where an arrival is smaller than the one before; BACKWARD where of two of one arrival the later has the smaller time."""
+def order_of(arrival: Words, time: Words, ends: Words) -> int:
+    """UNSORTED where an arrival is smaller than the one before; BACKWARD where of two of one arrival the later has the smaller time.
+
+    Rows are those of several shards, which end at `ends`; each stands for itself.
+    """
     found = SORTED
-    for i in range(1, len(arrival)):
-        if arrival[i] < arrival[i - 1]:
-            return UNSORTED
-        if arrival[i] == arrival[i - 1] and time[i] < time[i - 1]:
-            found = BACKWARD
+    start = 0
+    for s in range(len(ends)):
+        for i in range(start + 1, ends[s]):
+            if arrival[i] < arrival[i - 1]:
+                return UNSORTED
+            if arrival[i] == arrival[i - 1] and time[i] < time[i - 1]:
+                found = BACKWARD
+        start = ends[s]
     return found

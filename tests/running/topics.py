@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headrace.arrow import one_batch
+from operators.decode import DecodedAll
 from operators.keys import words_of
 
 if TYPE_CHECKING:
@@ -34,16 +36,6 @@ class FakeRaw:
     values: list[int]
     keys: list[None]
     received_s: float
-
-
-@dataclass(slots=True)
-class FakeDecoded:
-    """What the rows are."""
-
-    batch: pa.RecordBatch
-    dead: list[Any]
-    tombstones: int
-    arrival_us: int
 
 
 class Topics:
@@ -125,12 +117,9 @@ class FakeDecoder:
     def __init__(self, topics: Topics, source: str) -> None:
         self.topics, self.source = topics, source
 
-    def decode(self, raw: FakeRaw, arrival_us: int) -> FakeDecoded:
-        """The rows."""
-        table = self.topics.tables[self.source, raw.partition]
-        batch = table.slice(raw.values[0], len(raw.values))
-        return FakeDecoded(batch, [], 0, max(arrival_us, int(raw.timestamps_us[-1])))
-
-    def decode_all(self, raws: Sequence[FakeRaw], arrivals_us: Sequence[int]) -> list[FakeDecoded]:
-        """Those of several partitions."""
-        return [self.decode(raw, at) for raw, at in zip(raws, arrivals_us, strict=True)]
+    def decode_all(self, raws: Sequence[FakeRaw], arrivals_us: Sequence[int]) -> DecodedAll:
+        """The rows of several partitions."""
+        batches = [self.topics.tables[self.source, raw.partition].slice(raw.values[0], len(raw.values)) for raw in raws]
+        ends = np.cumsum([len(raw.values) for raw in raws])
+        arrivals = [max(at, int(raw.timestamps_us[-1])) for raw, at in zip(raws, arrivals_us, strict=True)]
+        return DecodedAll(one_batch(batches), ends, [[] for _ in raws], [0] * len(raws), arrivals)
