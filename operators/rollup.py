@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SWEPT_A_ROW = 4
 """So many entities are looked at for each row that comes whether they can go: a small batch is not held up by a large state."""
-SLICE_ROWS, MANY_ROWS = 192, 768
+SLICE_ROWS, MANY_ROWS = 192, 3_072
 """A slice counts as so many rows more for that, and is done when there are many: small batches do it together."""
 FEW_ROWS = 8_192
 """Up to so many rows, those of several shards are rolled up in one go: what a call costs counts then, and copying does not."""

@@ -151,14 +151,14 @@ def _to_time(values: Column, unit: str | None) -> _Found:
 
 def _rescaled(counts: Column, unit: str, type_: pa.DataType) -> _Found:
     """Integers of `unit` as a timestamp or duration in microseconds; nanoseconds are cut downwards."""
+    numbers = (counts.fill_null(0) if counts.null_count else counts).to_numpy()
+    if unit == "us" and numbers.min(initial=0) > -(2**63):
+        return counts.view(type_), []
     mask = _nulls(counts)
-    numbers = counts.fill_null(0).to_numpy()
     if unit == "ns":
         return array(np.floor_divide(numbers, 1_000), mask=mask).cast(type_), []
     per = PER_UNIT_US[unit]
     most = (2**63 - 1) // per
-    if per == 1 and numbers.min(initial=0) >= -most:
-        return counts.view(type_), []
     bad = (numbers > most) | (numbers < -most)
     scaled = np.where(bad, 0, numbers) * per
     return array(scaled, mask=mask | bad).cast(type_), np.flatnonzero(bad).tolist()
