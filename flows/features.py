@@ -53,6 +53,7 @@ def build(
     checkpoint: Callable[[int, int, list[KeyRollup]], None] | None = None,
     restore: Callable[[int, Layout], KeyState | None] | None = None,
     keeper: Keeper | None = None,
+    newest_only: bool = False,
 ) -> Dataflow:
     """The dataflow of a plan.
 
@@ -67,11 +68,13 @@ def build(
         checkpoint: keeps the state of a shard behind a slice that asks for it.
         restore: the state that a shard starts from, by shard and layout; None for an empty one.
         keeper: keeps the state of a shard at the ends of epochs.
+        newest_only: whether the sinks want no more of a slice than the newest step of each entity.
     """
     mode = layouts[0].mode
 
     def keys(shard: int) -> list[KeyRollup]:
-        return [KeyRollup(plan, layout, bounds, restore(shard, layout) if restore else None) for layout in layouts]
+        restored = [restore(shard, layout) if restore else None for layout in layouts]
+        return [KeyRollup(plan, layout, bounds, state, newest_only=newest_only) for layout, state in zip(layouts, restored, strict=True)]
 
     flow = Dataflow("features")
     pieces = op.input("read", flow, inputs)

@@ -20,7 +20,7 @@ from operators.keys import is_word
 from operators.merged import Merged
 from operators.messages import End, Rows, add_counts
 from operators.outputs import Outputs
-from operators.state import KeyState, process
+from operators.state import KeyState, newest_of, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,9 +41,20 @@ FEW_ROWS = 8_192
 class KeyRollup:
     """One key's roll-up in one shard."""
 
-    def __init__(self, plan: Plan, layout: Layout, bounds: tuple[int | None, int | None], state: KeyState | None = None) -> None:
-        """`bounds` are the first instant of the rows that come out and the one behind the last, in microseconds, None for open."""
-        self.plan, self.layout, self.bounds = plan, layout, bounds
+    def __init__(
+        self,
+        plan: Plan,
+        layout: Layout,
+        bounds: tuple[int | None, int | None],
+        state: KeyState | None = None,
+        *,
+        newest_only: bool = False,
+    ) -> None:
+        """`bounds` are the first instant of the rows that come out and the one behind the last, in microseconds, None for open.
+
+        `newest_only`: of what a call of the kernels writes for an entity only the last comes out, and nobody counts the others.
+        """
+        self.plan, self.layout, self.bounds, self.newest_only = plan, layout, bounds, newest_only
         self.key = plan.keys[layout.key]
         self.state = state or KeyState(layout, is_word(self.key.types))
         sets = clock_sets(plan)
@@ -101,7 +112,7 @@ def apply(keys: Sequence[KeyRollup], pieces: Sequence[Sequence[Piece]], facts: F
                 at_events.append(written.row[written.time == merged.time[written.row]])
             if facts.silent:
                 continue
-            batch = first.inside(outputs.batch(written))
+            batch = first.inside(outputs.batch(newest_of(written) if first.newest_only else written))
             if batch.num_rows:
                 yield Rows(-1, first.ordinal[written.group], batch)
         first.early_rows += 0 if merged.early is None else int(merged.early.sum())

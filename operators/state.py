@@ -311,3 +311,15 @@ def _written(layout: Layout, out: t.Out, ends: Sequence[Array]) -> Iterator[Writ
         if n:
             steps = (a[g, :n] for a in (out.entity, out.time, out.arrival, out.n, out.row))
             yield Written(g, [int(end[g]) for end in ends], out.words[g, :, :n], out.valid[g, :, :n], *steps)
+
+
+def newest_of(written: Written) -> Written:
+    """The last row of each entity, of one shard."""
+    rows = len(written.entity)
+    last = np.empty(int(written.entity.max(initial=0)) + 1, np.int64)
+    last[written.entity] = np.arange(rows)   # where an entity stands twice, the later one is written later
+    kept = np.flatnonzero(last[written.entity] == np.arange(rows))
+    if len(kept) == rows:
+        return written
+    columns = (column[kept] for column in (written.entity, written.time, written.arrival, written.n, written.row))
+    return Written(written.group, [len(kept)], written.words[:, kept], written.valid[:, kept], *columns)

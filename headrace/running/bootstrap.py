@@ -7,6 +7,7 @@ written once at the end. A record that is not in the archive yet is read from Ka
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .starting import Start
 
 NUMBER = 1
+PACKERS = 2
 
 
 def bootstrap(
@@ -60,7 +62,8 @@ def bootstrap(
 
     def keep(slice_: int, shard: int, keys: list[KeyRollup]) -> None:
         if slice_ == len(run.course.slices) - 1:
-            frozen[shard] = [key.state.freeze() for key in keys]
+            # nothing changes it any more
+            frozen[shard] = [key.state.standing() for key in keys]
 
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=(run, progress, ended), daemon=True)
@@ -72,7 +75,7 @@ def bootstrap(
         topics = step_topics(repository, [group.name for group in plan.groups])
         sinks.append(("topic", lambda _: NewestMessages(plan, TopicStep(plan, producer, topics))))
     try:
-        run.execute(run.flow(sinks, checkpoint=keep))
+        run.execute(run.flow(sinks, checkpoint=keep, newest_only=True))
         if producer is not None:
             producer.flush()
     finally:
@@ -82,7 +85,10 @@ def bootstrap(
     for store in stores:
         store.flush()
     sequence = {"clock": _clock(run, plan, start).freeze()}
-    parts = {shard: packed({"sequence": sequence, "held": [], "keys": frozen.pop(shard)}) for shard in range(start.shards)}
+    with ThreadPoolExecutor(PACKERS) as pool:
+        shards = range(start.shards)
+        states = pool.map(lambda shard: packed({"sequence": sequence, "held": [], "keys": frozen.pop(shard)}), shards)
+        parts = dict(zip(shards, states, strict=True))
     links = checkpoints.write_parts(NUMBER, 0, parts, None)
     checkpoints.note_shards(NUMBER, 0, {shard: [link] for shard, link in links.items()})
     identities = [entry for name, unique in run.facts.unique.items() for entry in entries_of(name, unique)]
