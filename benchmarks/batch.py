@@ -75,7 +75,7 @@ def cost(rows: int, rounds: int) -> dict[str, float]:
     from operators.live import LiveSequence
     from operators.messages import Rows
     from operators.rollup import KeyRollup, Rollup
-    from operators.shard import FEW_SHARD_KEYS, FEW_SHARDS, Sharder
+    from operators.shard import FEW_SHARDS, Sharder
     from operators.shares import Share
     from sinks.lmdb import LmdbStore
     from sinks.stores import as_steps, step_table
@@ -94,8 +94,7 @@ def cost(rows: int, rounds: int) -> dict[str, float]:
         partitions, {name: Place(0) for name in partitions}, lambda _: messages,
     )  # fmt: skip
     reader.consumer = messages
-    sequences = [LiveSequence(plan, partitions, keeper) for _ in range(FEW_SHARDS)]
-    rollups = [Rollup(lambda _: [KeyRollup(plan, layout, (None, None))], None) for _ in range(FEW_SHARDS)]
+    sequence, rollup = LiveSequence(plan, partitions, keeper), Rollup(lambda _: [KeyRollup(plan, layout, (None, None))], None)
     finish, table = Finish(plan, t.STEPS), step_table(plan.keys[0], plan.groups[0])
     store = LmdbStore(f"online-{rows}")
     spent: dict[str, float] = {}
@@ -110,13 +109,10 @@ def cost(rows: int, rounds: int) -> dict[str, float]:
         if number == WARM_UP:
             spent.clear()
         ready = timed("decode, judge, split", reader._prepare, messages.take())  # noqa: SLF001  # the step itself, without its threads
-        done: list[tuple[str, Any]] = []
-        for shard, key in enumerate(FEW_SHARD_KEYS):
-            share = Share(shard, 0, ready.pieces.get(shard, []), ready.told, None, ready.caught_up)
-            slices, _ = timed("clock", sequences[shard].on_batch, [share])
-            items, _ = timed("roll up", rollups[shard].on_batch, list(slices))
-            done += [(key, item) for item in items]
-        finished = timed("finish", finish.all, done)
+        shares = [Share(shard, 0, ready.pieces.get(shard, []), ready.told, None, ready.caught_up) for shard in range(FEW_SHARDS)]
+        slices, _ = timed("clock", sequence.on_batch, shares)
+        items, _ = timed("roll up", rollup.on_batch, list(slices))
+        finished = timed("finish", finish.all, [("", item) for item in items])
         steps = [as_steps(table, item.batch) for _, item in finished if isinstance(item, Rows)]
         if steps:
             timed("write", lambda steps: store.write(table, newest(table, steps)), steps)

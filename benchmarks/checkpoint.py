@@ -96,21 +96,19 @@ class Flow:
         def keys(shard: int) -> list[KeyRollup]:
             return [KeyRollup(work.plan, layout, (None, None), keeper.state(shard, layout)) for layout in work.layouts]
 
-        self.sequences = [LiveSequence(work.plan, PARTITIONS, keeper) for _ in range(work.shards)]
-        self.rollups = [Rollup(keys, None, keeper) for _ in range(work.shards)]
+        self.sequence, self.rollup = LiveSequence(work.plan, PARTITIONS, keeper), Rollup(keys, None, keeper)
 
     def take(self, shares: list[Share], checkpoint: int | None = None) -> None:
         """A batch goes through; asked for a checkpoint the epoch ends behind it."""
         for share in shares:
             share.checkpoint = checkpoint
-            slices, _ = self.sequences[share.shard].on_batch([share])
-            self.rollups[share.shard].on_batch(list(slices))
+        slices, _ = self.sequence.on_batch(shares)
+        self.rollup.on_batch(list(slices))
 
     def end_epoch(self) -> None:
         """The end of an epoch."""
-        for sequence, rollup in zip(self.sequences, self.rollups, strict=True):
-            sequence.snapshot()
-            rollup.snapshot()
+        self.sequence.snapshot()
+        self.rollup.snapshot()
 
 
 @dataclass
@@ -209,7 +207,7 @@ def _measured(scratch: str, work: Work, every: int, rows: int, checkpoints: int)
     keeper.close()
     complete = Complete(1, {}, [], {shard: list(mine.links) for shard, mine in keeper.shards.items()})
     written = keeper.written_bytes - before
-    entities = sum(rollup.keys[0].state.entities for rollup in flow.rollups if rollup.keys is not None)
+    entities = sum(keys[0].state.entities for keys in flow.rollup.shards.values())
     shares = work.more(rows)
     del flow
     begun = time.perf_counter()
@@ -218,7 +216,7 @@ def _measured(scratch: str, work: Work, every: int, rows: int, checkpoints: int)
     flow.take(shares)
     start = time.perf_counter() - begun
     again.close()
-    if entities != sum(rollup.keys[0].state.entities for rollup in flow.rollups if rollup.keys is not None):
+    if entities != sum(keys[0].state.entities for keys in flow.rollup.shards.values()):
         raise RuntimeError("a start has other entities than there were")
     made_each = compaction.seconds / max(1, compaction.states + compaction.joined)
     return {
