@@ -29,11 +29,12 @@ from headrace.archive import Folder
 from headrace.archive.folder import failures
 from headrace.errors import StorageError
 from headrace.running.claims import check, newest_claim
+from headrace.running.pace import never
 from headrace.running.packing import Packed, damaged, packed, unpacked
 from sources.partition import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -88,10 +89,14 @@ class Complete:
 
 
 class Checkpoints:
-    """The folder of one plan: `what` says what is kept in it, and another `what` is refused. `run` names who writes, in hex digits."""
+    """The folder of one plan: `what` says what is kept in it, and another `what` is refused. `run` names who writes, in hex digits.
+
+    Whoever sets `rest` has it called between pieces of what is read and written.
+    """
 
     def __init__(self, uri: str, options: Mapping[str, Any] | None = None, run: str = "") -> None:
         self.folder, self.run = Folder(uri, options), run
+        self.rest: Callable[[], None] = never
 
     @property
     def _tail(self) -> str:
@@ -153,7 +158,7 @@ class Checkpoints:
 
     def read_part(self, link: Link) -> Any:
         """What a link stands for, as it was packed; raises `Damaged`."""
-        return unpacked(self._read(link.file, link.offset, link.size), self.folder.path(link.file))
+        return unpacked(self._read(link.file, link.offset, link.size), self.folder.path(link.file), self.rest)
 
     def note_shards(self, number: int, process: int, links: Mapping[int, Sequence[Link]]) -> None:
         """The shards of a process are safe."""
@@ -245,6 +250,7 @@ class Checkpoints:
             with draft.open("wb") as file:
                 for buffer in data.buffers if isinstance(data, Packed) else (data,):
                     file.write(buffer)
+                    self.rest()
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

@@ -30,8 +30,8 @@ ROW_BYTES = 128
 """A whole state is made when there is a row behind the last one for so many bytes of it: a start spends about as long on the one as on
 the other, and what is written stays in proportion to what came."""
 MOST_LINKS = 20
-FAR_BEHIND = 4
-"""Where the rows are so many times those for which a whole state is made, it is said."""
+HURRY, FAR_BEHIND = 1.5, 4
+"""Where the rows are so many times those that a whole state is due at, the maker takes no rests; where they are so many times, it is said."""
 
 
 class Maker(Protocol):
@@ -92,7 +92,7 @@ class Compaction:
         most = max(needs, key=lambda shard: needs[shard], default=-1)
         rows = sum(_rows(chain) for chain in links.values())
         far = most >= 0 and needs[most] >= FAR_BEHIND
-        self.maker.hurry(most >= 0 and needs[most] >= FAR_BEHIND / 2)
+        self.maker.hurry(most >= 0 and needs[most] >= HURRY)
         self.behind = f"whole states are made too slowly: a start would have {rows:,} rows to apply" if far else None
         if self._is_busy or self._made is not None or self._closed.is_set():
             return

@@ -90,10 +90,9 @@ def written(portions: Iterable[Portion]) -> tuple[pickle.PickleBuffer, ...]:
     return tuple(found)
 
 
-def read(portions: Sequence[Any], where: str) -> Share | None:
-    """The rows of portions that were read back from the file `where`, as those of one share; None for none. Raises `Damaged`."""
-    shares = [unpacked(portion, where) for portion in portions]
-    return merged(shares) if shares else None
+def read(portions: Sequence[Any], where: str) -> list[Share]:
+    """The rows of portions that were read back from the file `where`, in their order. Raises `Damaged`."""
+    return [unpacked(portion, where) for portion in portions]
 
 
 def portion_of(share: Share | None) -> list[Portion]:

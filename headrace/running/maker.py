@@ -1,8 +1,9 @@
 """A process that makes whole states of shards beside the flow: `python -m headrace.running.maker`, and its parent's end of it.
 
 It takes what it is told from its standard input: a pickled `Making`, then one order a line; it answers each with one line of JSON. Promises
-that it yields to the flow where processors are few, that it ends when its parent is gone, and that it needs no definitions, which may have
-changed since the flow began. `MakerProcess` starts it, also again when it has died.
+that it yields to the flow where processors are few and rests between short pieces of work (`headrace.running.pace`), that it ends when its
+parent is gone, and that it needs no definitions, which may have changed since the flow began. `MakerProcess` starts it, also again when it
+has died.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from headrace.errors import HeadraceError, StorageError
 
 from .checkpoints import FORMAT, Link
 from .making import Making, Order
+from .pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +165,7 @@ def main() -> None:
     if (head["format"], head["version"]) != (FORMAT, version("headrace")):
         sys.exit(f"headrace {version('headrace')} was installed while {head['version']} runs; start the run again")
     making: Making = pickle.loads(sys.stdin.buffer.read(head["bytes"]))
+    making.checkpoints.rest = Pace().rest
     orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_orders, args=(orders,), name="headrace-orders", daemon=True).start()
     while True:

@@ -70,7 +70,7 @@ class Making:
     def make(self, order: Order) -> Link:
         """Write it; the link to it. Raises `StorageError`."""
         what = self.state(order.links) if order.whole else self.rows(order.links)
-        data = packed(what)
+        data = packed(what, self.checkpoints.rest)
         self.checkpoints.write(order.name, data)
         rows = 0 if order.whole else sum(link.rows for link in order.links)
         return replace(order.links[0], file=order.name, offset=0, size=data.size, is_base=order.whole, rows=rows)
@@ -98,9 +98,10 @@ class Making:
         keys = [KeyRollup(self.plan, layout, (None, None), state) for layout, state in zip(self.layouts, states, strict=True)]
         for link in links:
             if not link.is_base:
-                share, held = rows_at(self.checkpoints, link, self.partitions)
-                if share is not None:
+                shares, held = shares_at(self.checkpoints, link, self.partitions)
+                for share in shares:
                     _apply(share, clock, keys)
+                    self.checkpoints.rest()
         return {"sequence": {"clock": clock.freeze()}, "held": held, "keys": [key.state.standing() for key in keys]}
 
 
@@ -121,11 +122,18 @@ def _apply(share: Share, clock: LiveClock, keys: Sequence[KeyRollup]) -> None:
 
 def rows_at(checkpoints: Checkpoints, link: Link, partitions: Partitions) -> tuple[Share | None, list[Piece]]:
     """The rows that a link stands for and what was held behind them, as told to who numbers the partitions so."""
+    shares, held = shares_at(checkpoints, link, partitions)
+    return merged(shares) if shares else None, held
+
+
+def shares_at(checkpoints: Checkpoints, link: Link, partitions: Partitions) -> tuple[list[Share], list[Piece]]:
+    """The same rows, a portion at a time."""
     portions, held, theirs = checkpoints.read_part(link)
-    share = read(portions, checkpoints.folder.path(link.file))
-    if share is not None and share.told is not None and theirs != partitions:
-        share.told = _renumbered(share.told, theirs, partitions)
-    return share, held
+    shares = read(portions, checkpoints.folder.path(link.file))
+    for share in shares:
+        if share.told is not None and theirs != partitions:
+            share.told = _renumbered(share.told, theirs, partitions)
+    return shares, held
 
 
 def _renumbered(told: Told, theirs: Partitions, ours: Partitions) -> Told:

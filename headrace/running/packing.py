@@ -17,13 +17,14 @@ import numpy as np
 import pyarrow as pa
 
 from headrace.errors import StorageError
+from headrace.running.pace import never
 from operators.messages import Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-PIECE_BYTES = 64 << 20
-"""As much is compressed at once."""
+PIECE_BYTES = 1 << 20
+"""As much is compressed at once, and written or looked through between two rests."""
 _WORD = 8
 
 
@@ -66,8 +67,8 @@ def _piece(data: Any, slice_: int, key: int, source: int, order: tuple[int, int]
         return Piece(slice_, key, source, order, reader.read_next_batch())
 
 
-def packed(what: Any) -> Packed:
-    """A state, rows or anything that pickles."""
+def packed(what: Any, rest: Callable[[], None] = never) -> Packed:
+    """A state, rows or anything that pickles; with a `rest` between pieces."""
     sink = pa.BufferOutputStream()
     parts: list[pickle.PickleBuffer] = []
     _Pickler(sink, protocol=5, buffer_callback=parts.append).dump(what)
@@ -76,34 +77,41 @@ def packed(what: Any) -> Packed:
     bodies = []
     for raw in raws:
         pieces = [raw.slice(at, min(PIECE_BYTES, raw.size - at)) for at in range(0, raw.size, PIECE_BYTES)]
-        stored = [pa.compress(piece, codec="lz4", asbytes=False) for piece in pieces]
+        stored = []
+        for piece in pieces:
+            stored.append(pa.compress(piece, codec="lz4", asbytes=False))
+            rest()
         sizes += [raw.size, *(body.size for body in stored)]
         bodies += stored
     table = pa.py_buffer(np.array(sizes, np.int64).tobytes())
-    return Packed([pa.py_buffer(np.array([_sum([table, *bodies])], np.int64).tobytes()), table, *bodies])
+    return Packed([pa.py_buffer(np.array([_sum([table, *bodies], rest)], np.int64).tobytes()), table, *bodies])
 
 
-def unpacked(data: Any, where: str = "") -> Any:
-    """What was packed, from its bytes; raises `Damaged` where they are other bytes. `where` is the address of their file."""
+def unpacked(data: Any, where: str = "", rest: Callable[[], None] = never) -> Any:
+    """What was packed, from its bytes, with a `rest` between pieces; raises `Damaged` where they are other bytes. `where` is the address of
+    their file.
+    """
     whole = pa.py_buffer(data)
     try:
-        if int(_words(whole, 0, 1)[0]) != _sum([whole.slice(_WORD)]):
+        if int(_words(whole, 0, 1)[0]) != _sum([whole.slice(_WORD)], rest):
             raise ValueError("its checksum is not that of what lies in it")
-        head, *rest = _raws(whole)
-        return pickle.loads(head, buffers=rest)
+        head, *buffers = _raws(whole, rest)
+        return pickle.loads(head, buffers=buffers)
     # whole, and yet not to be read: another version wrote it
     except (OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, ImportError, pickle.UnpicklingError) as error:
         raise damaged(where, str(error)) from error
 
 
-def _sum(buffers: Sequence[pa.Buffer]) -> int:
+def _sum(buffers: Sequence[pa.Buffer], rest: Callable[[], None]) -> int:
     found = 0
     for buffer in buffers:
-        found = zlib.crc32(buffer, found)
+        for at in range(0, buffer.size, PIECE_BYTES):
+            found = zlib.crc32(buffer.slice(at, min(PIECE_BYTES, buffer.size - at)), found)
+            rest()
     return found
 
 
-def _raws(data: pa.Buffer) -> Iterator[pa.Buffer]:
+def _raws(data: pa.Buffer, rest: Callable[[], None]) -> Iterator[pa.Buffer]:
     count = int(_words(data, _WORD, 1)[0])
     at, table = 2 * _WORD, []
     for _ in range(count):
@@ -119,6 +127,7 @@ def _raws(data: pa.Buffer) -> Iterator[pa.Buffer]:
                 raise EOFError("it is too short")
             found.append(pa.decompress(data.slice(at, size), length, codec="lz4", asbytes=False))
             at += size
+            rest()
         yield found[0] if len(found) == 1 else _one(found)
 
 

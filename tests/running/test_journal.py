@@ -26,7 +26,7 @@ def share(first: int, rows: int) -> Share:
 def numbers(portions: Sequence[Portion]) -> list[int]:
     """The numbers of the rows as a start reads them."""
     found = read([bytes(part.raw()) for part in written(portions)], "state-1")
-    return [] if found is None else [int(n.as_py()) for piece in found.pieces for n in piece.batch.column("n")]
+    return [int(n.as_py()) for share in found for piece in share.pieces for n in piece.batch.column("n")]
 
 
 @given(st.integers(0, 7), st.lists(st.integers(0, 40), max_size=300), st.data())

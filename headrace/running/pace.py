@@ -1,0 +1,39 @@
+"""Rests for a process that works beside the flow: processors it leaves to the flow anyway, caches and memory it does not.
+
+Whoever walks through tens of megabytes makes everybody's memory slower on the same chip. At full speed a flow that is half busy falls
+behind for as long as that takes; with a rest behind every few milliseconds it is a little slower, and does not.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+LEAST_S, MOST_S = 0.002, 0.1
+RESTS = 8.0
+"""A rest is so many times as long as the work before it."""
+
+
+def never() -> None:
+    """No rest."""
+
+
+class Pace:
+    """The pace of this process: with rests while it may only take what processors are left over (`SCHED_IDLE`)."""
+
+    def __init__(self) -> None:
+        self.rested_s = time.monotonic()
+
+    def rest(self) -> None:
+        """Called between short pieces of work."""
+        worked_s = time.monotonic() - self.rested_s
+        if worked_s < LEAST_S:
+            return
+        if yields():
+            time.sleep(min(MOST_S, RESTS * worked_s))
+        self.rested_s = time.monotonic()
+
+
+def yields() -> bool:
+    """Whether this process takes only what processors are left over."""
+    return hasattr(os, "SCHED_IDLE") and os.sched_getscheduler(0) == os.SCHED_IDLE
