@@ -31,7 +31,7 @@ ROW_BYTES = 128
 the other, and what is written stays in proportion to what came."""
 MOST_LINKS = 20
 HURRY, FAR_BEHIND = 1.5, 4
-"""Where the rows are so many times those that a whole state is due at, the maker takes no rests; where they are so many times, it is said."""
+"""So many times the rows that a whole state is due at, and the maker takes no rests; so many times, and it is said."""
 
 
 class Maker(Protocol):
