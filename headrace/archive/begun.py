@@ -10,10 +10,7 @@ accepted, or behind messages that were left out since they had been loaded. A fi
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
-
-from headrace.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,13 +35,5 @@ def begun(log: FileLog) -> dict[int, int] | None:
 
 def begin(log: FileLog, offsets: Mapping[int, int]) -> None:
     """Say where it begins, in place of what was said; raises `StorageError`."""
-    draft = log.folder.draft(".json")
-    try:
-        with draft.open("w") as opened:
-            json.dump({"format": FORMAT, "partitions": {str(partition): offset for partition, offset in sorted(offsets.items())}}, opened)
-            opened.flush()
-            os.fsync(opened.fileno())
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StorageError(f"cannot write {log.folder.path(NAME)}: {error.strerror}", path=log.folder.path(NAME)) from error
-    log.folder.replace(draft, NAME)
+    told = {"format": FORMAT, "partitions": {str(partition): offset for partition, offset in sorted(offsets.items())}}
+    log.folder.put(NAME, [json.dumps(told).encode()], ".json")

@@ -19,7 +19,7 @@ import pyarrow as pa
 from headrace.errors import StorageError, Unreachable, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class Folder:
@@ -125,6 +125,23 @@ class Folder:
             raise self.failed("write", name, error) from error
         finally:
             written.unlink(missing_ok=True)
+
+    def put(self, name: str, parts: Iterable[Any], suffix: str) -> None:
+        """Write a file of bytes and buffers, in place of what has the name; it is whole, or as it was, also behind a crash of the machine.
+
+        `suffix` is that of the draft. Raises `StorageError`.
+        """
+        draft = self.draft(suffix)
+        try:
+            with draft.open("wb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise StorageError(f"cannot write {self.path(name)}: {error.strerror}", path=self.path(name)) from error
+        self.replace(draft, name)
 
     def publish(self, written: Path, name: str, *, keep: bool = False) -> bool:
         """Gives the finished local file `written` its name here, and removes it unless `keep`; False where the name exists already."""

@@ -16,7 +16,6 @@ entities and with the number of shards.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import re
 import uuid
@@ -34,14 +33,14 @@ from headrace.running.packing import Packed, damaged, packed, unpacked
 from sources.partition import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from headrace.running.packing import Damaged
 
 FORMAT = 5
-META = "format.json"
+META, DRAFT = "format.json", ".part"
 PORTION = 5_000
 """So many identities are pickled at once."""
 _RUN = r"(?:-[0-9a-f]+)?"
@@ -240,23 +239,17 @@ class Checkpoints:
             if all_others or needless:
                 self.folder.remove(name)
         if all_others and self.folder.local:
-            for draft in Path(self.folder.uri).glob(".*.part"):
+            for draft in Path(self.folder.uri).glob(f".*{DRAFT}"):
                 draft.unlink(missing_ok=True)
 
     def write(self, name: str, data: bytes | Packed) -> None:
         """Write a file that is whole or not there; raises `StorageError`."""
-        draft = self.folder.draft(".part")
-        try:
-            with draft.open("wb") as file:
-                for buffer in data.buffers if isinstance(data, Packed) else (data,):
-                    file.write(buffer)
-                    self.rest()
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            raise StorageError(f"cannot write {self.folder.path(name)}: {error.strerror}", path=self.folder.path(name)) from error
-        self.folder.replace(draft, name)
+        self.folder.put(name, self._rested(data.buffers if isinstance(data, Packed) else [data]), DRAFT)
+
+    def _rested(self, parts: Iterable[Any]) -> Iterator[Any]:
+        for part in parts:
+            yield part
+            self.rest()
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes:
         """The bytes of a file, or some of them."""

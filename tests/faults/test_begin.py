@@ -27,6 +27,17 @@ def begin_us() -> int:
     return (int(time.time()) - 3 * 3600) * 1_000_000
 
 
+def accepts(folder: Path, topic: str, gap: str, there: Log) -> None:
+    """A run names the gap, writes nothing, and goes on with what is there when it is told to."""
+    code, told = done(folder, *RUN)
+    assert (code, gap in told, "--accept-gap" in told) == (1, True, True), told
+    assert not (folder / "online").exists()
+    with running(folder, *RUN, "--accept-gap") as process:
+        caught_up(folder, there, process)
+        stop(process, folder)
+    judge(folder, topic, there)
+
+
 def test_a_gap_is_named_and_accepted(broker: Broker, tmp_path: Path) -> None:
     topic = broker.topic(1, "faults")
     folder = make_repository(tmp_path / "shop", broker, topic)
@@ -37,14 +48,7 @@ def test_a_gap_is_named_and_accepted(broker: Broker, tmp_path: Path) -> None:
     produce(broker, topic, sent[300:])
     ((_, log),) = read_topic(broker, topic).items()
     delete_before(broker, topic, 500)
-    code, told = done(folder, *RUN)
-    assert (code, f"{topic} partition 0: offsets 300 to 499;" in told, "--accept-gap" in told) == (1, True, True), told
-    assert not (folder / "online").exists()
-    there: Log = {0: [row for row in log if not 300 <= row[0] < 500]}
-    with running(folder, *RUN, "--accept-gap") as process:
-        caught_up(folder, there, process)
-        stop(process, folder)
-    judge(folder, topic, there)
+    accepts(folder, topic, f"{topic} partition 0: offsets 300 to 499;", {0: [row for row in log if not 300 <= row[0] < 500]})
 
 
 def test_a_gap_that_comes_while_it_runs(broker: Broker, tmp_path: Path) -> None:
@@ -210,13 +214,7 @@ def test_a_gap_in_a_partition_without_a_file(broker: Broker, tmp_path: Path) -> 
     produce(broker, topic, [message for message in sent if message.partition == 0])
     log = read_topic(broker, topic)
     delete_before(broker, topic, 50)
-    code, told = done(folder, *RUN)
-    assert (code, f"{topic} partition 0: offsets 0 to 49; --accept-gap" in told) == (1, True), told
-    there: Log = {0: log[0][50:], 1: log[1]}
-    with running(folder, *RUN, "--accept-gap") as process:
-        caught_up(folder, there, process)
-        stop(process, folder)
-    judge(folder, topic, there)
+    accepts(folder, topic, f"{topic} partition 0: offsets 0 to 49;", {0: log[0][50:], 1: log[1]})
 
 
 def test_a_state_that_cannot_be_made_is_told(broker: Broker, tmp_path: Path) -> None:
