@@ -1,9 +1,9 @@
 """A process that makes whole states of shards beside the flow: `python -m headrace.running.maker`, and its parent's end of it.
 
-It takes what it is told from its standard input: a pickled `Making`, then one order a line; it answers each with one line of JSON. Promises
-that it yields to the flow where processors are few and rests between short pieces of work (`headrace.running.pace`), that it ends when its
-parent is gone, and that it needs no definitions, which may have changed since the flow began. `MakerProcess` starts it, also again when it
-has died.
+It takes what it is told from its standard input: a pickled `Making`, then one order a line, or a word on its haste; it answers each order
+with one line of JSON. Promises that it yields to the flow where processors are few and, unless it hurries, rests between short pieces of
+work (`headrace.running.pace`); that it ends when its parent is gone; and that it needs no definitions, which may have changed since the
+flow began. `MakerProcess` starts it, also again when it has died.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class MakerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._lock = threading.Lock()
-        self._closed = self._hurries = False
+        self._closed = self._hurries = self._is_told = False
 
     def begin(self) -> None:
         """Start the process before there is anything to make, so that the first order does not bring its start as well."""
@@ -60,8 +60,9 @@ class MakerProcess:
             raise MakerDied("its process has no pipes")
         told = {"shard": order.shard, "links": [astuple(link) for link in order.links], "whole": order.whole, "name": order.name}
         try:
-            process.stdin.write(json.dumps(told).encode() + b"\n")
-            process.stdin.flush()
+            with self._lock:
+                process.stdin.write(json.dumps(told).encode() + b"\n")
+                process.stdin.flush()
             line = process.stdout.readline()
         except (BrokenPipeError, ValueError):
             line = b""
@@ -73,11 +74,18 @@ class MakerProcess:
         return Link(*answer["link"])
 
     def hurry(self, much: bool) -> None:
-        """Whether it may take its share of a busy processor, or only what is left over."""
+        """Whether it may take its share of a busy processor and no rests, or only what is left over."""
         with self._lock:
-            self._hurries = much
-            if self._process is not None:
+            changes, self._hurries = much != self._hurries, much
+            if changes and self._process is not None:
                 self._yield(self._process)
+                self._tell_haste(self._process)
+
+    def _tell_haste(self, process: subprocess.Popen[bytes]) -> None:
+        if self._is_told and process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError, ValueError):   # the next order says that it has ended
+                process.stdin.write(json.dumps({"hurry": self._hurries}).encode() + b"\n")
+                process.stdin.flush()
 
     def _yield(self, process: subprocess.Popen[bytes]) -> None:
         if hasattr(os, "SCHED_IDLE"):
@@ -107,7 +115,7 @@ class MakerProcess:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True
             )
-            self._process = process
+            self._process, self._is_told = process, False
             with contextlib.suppress(ProcessLookupError):   # what it says of its end is heard below
                 os.setpriority(os.PRIO_PROCESS, process.pid, NICE)   # also while it starts
             self._yield(process)
@@ -119,6 +127,9 @@ class MakerProcess:
                 process.stdin.flush()
             except (BrokenPipeError, ValueError):
                 raise MakerDied(self._ended(process)) from None
+        with self._lock:
+            self._is_told = True
+            self._tell_haste(process)
         return process
 
     def _ended(self, process: subprocess.Popen[bytes]) -> str:
@@ -146,10 +157,14 @@ def _close(pipe: Any) -> None:
         return   # what was not sent is sent to nobody
 
 
-def _orders(orders: queue.SimpleQueue[bytes]) -> None:
+def _orders(orders: queue.SimpleQueue[dict[str, Any]], pace: Pace) -> None:
     """Hands on what the parent orders; ends the process with the parent, in the middle of its work."""
     for line in sys.stdin.buffer:
-        orders.put(line)
+        told = json.loads(line)
+        if "hurry" in told:
+            pace.hurries = told["hurry"]
+        else:
+            orders.put(told)
     os._exit(0)
 
 
@@ -165,11 +180,12 @@ def main() -> None:
     if (head["format"], head["version"]) != (FORMAT, version("headrace")):
         sys.exit(f"headrace {version('headrace')} was installed while {head['version']} runs; start the run again")
     making: Making = pickle.loads(sys.stdin.buffer.read(head["bytes"]))
-    making.checkpoints.rest = Pace().rest
-    orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_orders, args=(orders,), name="headrace-orders", daemon=True).start()
+    pace = Pace()
+    making.checkpoints.rest = pace.rest
+    orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_orders, args=(orders, pace), name="headrace-orders", daemon=True).start()
     while True:
-        told = json.loads(orders.get())
+        told = orders.get()
         order = Order(told["shard"], tuple(Link(*link) for link in told["links"]), told["whole"], told["name"])
         try:
             answer: dict[str, Any] = {"link": astuple(making.make(order))}

@@ -6,7 +6,6 @@ behind for as long as that takes; with a rest behind every few milliseconds it i
 
 from __future__ import annotations
 
-import os
 import time
 
 LEAST_S, MOST_S = 0.002, 0.1
@@ -19,9 +18,10 @@ def never() -> None:
 
 
 class Pace:
-    """The pace of this process: with rests while it may only take what processors are left over (`SCHED_IDLE`)."""
+    """The pace of this process: with rests, unless it `hurries`."""
 
     def __init__(self) -> None:
+        self.hurries = False
         self.rested_s = time.monotonic()
 
     def rest(self) -> None:
@@ -29,11 +29,6 @@ class Pace:
         worked_s = time.monotonic() - self.rested_s
         if worked_s < LEAST_S:
             return
-        if yields():
+        if not self.hurries:
             time.sleep(min(MOST_S, RESTS * worked_s))
         self.rested_s = time.monotonic()
-
-
-def yields() -> bool:
-    """Whether this process takes only what processors are left over."""
-    return hasattr(os, "SCHED_IDLE") and os.sched_getscheduler(0) == os.SCHED_IDLE
