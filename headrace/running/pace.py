@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 
-LEAST_S, MOST_S = 0.002, 0.1
-RESTS = 8.0
+LEAST_S, MOST_S = 0.001, 0.25
+RESTS = 16.0
 """A rest is so many times as long as the work before it."""
 
 

@@ -72,15 +72,16 @@ class Broker:
         cluster: str | None = None,
         replicas: int = 1,
         formatting: Sequence[str] = (),
+        java: Sequence[str] = (),
     ) -> None:
         """`more` stands behind the settings and may name {port} and {controller}; nodes of one `cluster` share its name, 22 characters of
-        base64; a topic has so many `replicas`; `formatting` are further options of what formats the storage.
+        base64; a topic has so many `replicas`; `formatting` are further options of what formats the storage, `java` those of its Java.
         """
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="headrace-kafka-")) if folder is None else folder
         self.heap_mb, self.more, self.cluster, self.replicas = heap_mb, more, cluster, replicas
         self.port, self.controller = _free_ports()
-        self.formatting = tuple(formatting)
+        self.formatting, self.java = tuple(formatting), tuple(java)
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
@@ -160,7 +161,7 @@ class Broker:
             done = subprocess.run(format_, check=False, capture_output=True, text=True)
             if done.returncode:
                 raise RuntimeError(f"the storage of Kafka could not be formatted:\n{(done.stdout + done.stderr)[-2_000:]}")
-        options = [f"-Xmx{self.heap_mb}m", "-XX:+UseG1GC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        options = [f"-Xmx{self.heap_mb}m", "-XX:+UseG1GC", *self.java, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         command = ["java", *options, "-cp", libraries, "kafka.Kafka", str(file)]
         with (self.folder / "server.log").open("ab") as log:
             # a session of its own: Ctrl-C is for the one who started it
