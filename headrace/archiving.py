@@ -22,7 +22,7 @@ from headrace.archive.closing import Closing
 from headrace.archive.drafts import Drafts
 from headrace.archive.letters import LetterBox
 from headrace.archive.retention import remove_before
-from headrace.errors import HeadraceError, StorageError
+from headrace.errors import HeadraceError, StorageError, own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -306,9 +306,9 @@ class ArchiveRun:
                 run_main(flow, epoch_interval=timedelta(seconds=10))
             self._retained_s = float("-inf")
             self._tidy(time.monotonic())
-        # Bytewax wraps what a step raises; the error of ours says more
+        # the error of ours says more than the engine's around it
         except Exception as error:
-            ours = _ours(error)
+            ours = own(error)
             if ours is None:
                 raise
             raise ours from None
@@ -334,13 +334,6 @@ class ArchiveRun:
             seconds=told.seconds,
             ended=not self.stop.is_set(),
         )
-
-
-def _ours(error: BaseException | None) -> HeadraceError | None:
-    """The error of ours that another was raised from."""
-    while error is not None and not isinstance(error, HeadraceError):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 @contextmanager

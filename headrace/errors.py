@@ -46,6 +46,17 @@ class HeadraceError(Exception):
         return _again(type(self), f"{place}: {self.text}", facts | self.facts)
 
 
+def own(error: BaseException | None) -> HeadraceError | None:
+    """The error of ours that another was raised from, or is: Bytewax wraps what a step raises."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, HeadraceError):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def _again(kind: type[HeadraceError], text: str, facts: dict[str, Any]) -> HeadraceError:
     error = kind.__new__(kind)
     HeadraceError.__init__(error, text, **facts)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from headrace.errors import HeadraceError
 from replay.job import Worker
+from replay.processes import forget_words, free_ports, last_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,20 +63,14 @@ def _watch(worker: Worker, progress: Callable[[int, int], None], ended: threadin
     progress(worker.run.progress.rows, total)
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def _several(job: Job, processes: int, progress: Callable[[int, int], None] | None) -> int:
     work = Path(job.folder or "") / ".headrace-replay"
     (work / "job.pickle").write_bytes(pickle.dumps(job))
-    addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(processes))
+    addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(processes))
     environment = {**os.environ, "HEADRACE_REPLAY_ADDRESSES": addresses}
     running = []
     for number in range(processes):
+        forget_words(work / f"process-{number}.log")
         errors = (work / f"process-{number}.log").open("wb")
         command = [sys.executable, "-m", "replay.process", str(work), str(number)]
         running.append(subprocess.Popen(command, env=environment, stdout=errors, stderr=errors, start_new_session=True))
@@ -103,9 +97,8 @@ def _several(job: Job, processes: int, progress: Callable[[int, int], None] | No
 
 
 def _failure(work: Path, number: int, running: list[subprocess.Popen[bytes]]) -> ProcessFailed:
-    words = (work / f"process-{number}.log").read_text(errors="replace").strip()
     code = running[number].returncode
-    text = f"process {number} of the replay ended with {code}: {words[-2000:] or 'it said nothing'}"
+    text = f"process {number} of the replay ended with {code}: {last_words(work / f'process-{number}.log')}"
     return ProcessFailed(text, process=number, code=code)
 
 

@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     from headrace.cli.output import Interrupted, say
-    from headrace.errors import HeadraceError
+    from headrace.errors import HeadraceError, own
     from headrace.guard import check_names
 
     try:
@@ -72,7 +72,7 @@ def _run(arguments: list[str]) -> int:
         raise
     # the last place where anything can be told calmly: a mistake of ours, or an error of ours that the engine has wrapped
     except Exception as error:  # noqa: BLE001
-        return _failed(_ours(error) or error)
+        return _failed(own(error) or error)
 
 
 @contextlib.contextmanager
@@ -119,16 +119,3 @@ def _usage(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     where = f"; see {context.command_path} --help" if context is not None else ""
     return f"{text[:1].lower()}{text[1:].rstrip('.')}{where}"
-
-
-def _ours(error: BaseException | None) -> Exception | None:
-    """The error of ours that another was raised from."""
-    from headrace.errors import HeadraceError
-
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, HeadraceError):
-            return error
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return None

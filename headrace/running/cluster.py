@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import HeadraceError
-from replay.cluster import free_port
+from replay.processes import forget_words, free_ports, last_words
 
 from .claims import check
 from .desk import ask_to_start_over, ask_to_stop, clear_stops, why_stopped
@@ -97,12 +97,13 @@ def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
     clear_stops(cluster.checkpoints, all_of_them=False)
     path = cluster.folder / "job.pickle"
     path.write_bytes(pickle.dumps(job))
-    addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(job.options.processes))
+    addresses = ";".join(f"127.0.0.1:{port}" for port in free_ports(job.options.processes))
     damage = cluster.folder / DAMAGE
     for left in (damage, *cluster.folder.glob("numbers-*.json")):
         left.unlink(missing_ok=True)
     running = []
     for number in range(job.options.processes):
+        forget_words(cluster.folder / f"process-{number}.log")
         with (cluster.folder / f"process-{number}.log").open("wb") as log:
             command = [sys.executable, "-m", "headrace.running.process", str(path), str(number), addresses]
             # its other end closes with this process, however that ends
@@ -117,9 +118,8 @@ def _once(job: RunJob, cluster: Cluster) -> RunFailed | None:
             if failed is not None and damage.exists():
                 raise Damaged(damage.read_text())
             if failed is not None:
-                words = (cluster.folder / f"process-{failed}.log").read_text(errors="replace").strip()
-                code = codes[failed]
-                return RunFailed(f"process {failed} of the run ended with {code}: {words[-2000:] or 'it said nothing'}", process=failed)
+                words = last_words(cluster.folder / f"process-{failed}.log")
+                return RunFailed(f"process {failed} of the run ended with {codes[failed]}: {words}", process=failed)
             if None not in codes:
                 return None
             time.sleep(LOOK_S)

@@ -18,6 +18,7 @@ from headrace.running.job import RunWorker
 from headrace.running.metrics import serving
 from headrace.running.packing import Damaged
 from headrace.running.telling import Writing
+from replay.processes import leaving_words
 
 if TYPE_CHECKING:
     from headrace.running.job import RunJob
@@ -52,4 +53,6 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, name="headrace-parent", daemon=True).start()
-    take_part(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(";"))
+    job_path, part = Path(sys.argv[1]), int(sys.argv[2])
+    with leaving_words(job_path.parent / f"process-{part}.log"):
+        take_part(job_path, part, sys.argv[3].split(";"))

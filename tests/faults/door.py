@@ -17,17 +17,16 @@ RESET = struct.pack("ii", 1, 0)
 
 
 class Door:
-    """The door to `target`, a port of this machine; `port` is its own. Open from the start; `slow_s` is how long each 16 kB take."""
+    """The door at `port` to `target`, both ports of this machine. Open from the start; `slow_s` is how long each 16 kB take."""
 
-    def __init__(self, target: int) -> None:
-        self.target = target
+    def __init__(self, port: int, target: int) -> None:
+        self.port, self.target = port, target
         self.slow_s = 0.0
         self.passed_bytes = 0
         self._hears = threading.Event()
         self._ends: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
-        self.port = 0
         self.open()
 
     def open(self) -> None:
@@ -39,7 +38,6 @@ class Door:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(("127.0.0.1", self.port))
             listener.listen(64)
-            self.port = listener.getsockname()[1]
             threading.Thread(target=self._accept, args=(listener,), name="door", daemon=True).start()
 
     def deaf(self) -> None:

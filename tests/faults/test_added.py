@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replay.cluster import free_port
+from replay.processes import free_ports
 from tests.faults.live import RUN, SEED, caught_up, judge, stop, until
 from tests.faults.shop import make_repository, messages, produce, read_topic
 
@@ -48,7 +48,7 @@ def test_added_partitions_are_taken_up(broker: Broker, tmp_path: Path, processes
     folder = make_repository(tmp_path / "shop", broker, topic)
     begin_us = int(time.time() * 1e6) - 3 * 3600 * 1_000_000
     sent = messages(SEED, 1200, 2, begin_us)
-    port = free_port()
+    port = free_ports(processes)[0]
     command = [*RUN, "--processes", str(processes), "--metrics-port", str(port)]
     produce(broker, topic, sent[:600])
     with (folder / "run.log").open("a") as told:

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from replay.cluster import free_port
+from replay.processes import free_ports
 from tests.faults.live import (
     POINTS,
     RUN,
@@ -67,7 +67,7 @@ def test_checkpoints(broker: Broker, disk: Disk, tmp_path: Path) -> None:
     """Values go on while none can be written; one counts again when there is room, and a run that was killed goes on from an old one."""
     rng = random.Random(SEED)
     folder, topic, parts = shop(broker, disk, tmp_path, "state")
-    port = free_port()
+    [port] = free_ports(1)
     command = (*RUN, "--metrics-port", str(port))
     process = start(folder, *command)
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replay.cluster import free_port
+from replay.processes import free_ports
 from tests.faults.door import Door
 from tests.faults.live import POINTS, RUN, SEED, caught_up, in_trouble, judge, judge_archive, running, said, stop, until
 from tests.faults.shop import make_repository, messages, produce, read_topic
@@ -32,8 +32,8 @@ PAUSES_S = {"cut": 3.0, "deaf": 6.0, "slow": 4.0}
 @pytest.fixture
 def behind(broker: Broker) -> Iterator[tuple[Broker, Door]]:
     """A broker, and the door by which all come who do not know its own port."""
-    outside = free_port()
-    door = Door(outside)
+    outside, entrance = free_ports(2)
+    door = Door(entrance, outside)
     with Broker(heap_mb=256, more=OUTSIDE.format(port=outside, door=door.port)) as found:
         yield found, door
     door.shut()
@@ -48,7 +48,7 @@ def test_a_bad_network(behind: tuple[Broker, Door], tmp_path: Path) -> None:
     faults = ["cut", "deaf", "slow"] * (POINTS // 6) or ["cut"]
     rng.shuffle(faults)
     sent = messages(SEED, 1000 * (len(faults) + 1), 3, int(time.time() * 1e6) - 3 * 3600 * 1_000_000)
-    port = free_port()
+    [port] = free_ports(1)
     archive = ("archive", topic, "--roll-seconds", "0.3")
     with running(folder, *archive) as archiving, running(folder, *RUN, "--metrics-port", str(port)) as process:
         produce(broker, topic, sent[:1000])

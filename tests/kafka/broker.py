@@ -13,7 +13,6 @@ import contextlib
 import itertools
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -22,6 +21,7 @@ import uuid
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from replay.processes import free_ports
 from tests.kafka.jars import jars
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Broker:
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="headrace-kafka-")) if folder is None else folder
         self.heap_mb, self.more, self.cluster, self.replicas = heap_mb, more, cluster, replicas
-        self.port, self.controller = _free_ports()
+        self.port, self.controller = free_ports(2)
         self.formatting, self.java = tuple(formatting), tuple(java)
         self._process: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[bytes] | None = None
@@ -116,7 +116,7 @@ class Broker:
                     raise
                 # a first start may take other ports; later ones are known to clients
                 shutil.rmtree(self.folder / "data")
-                self.port, self.controller = _free_ports()
+                self.port, self.controller = free_ports(2)
         return None
 
     def stop(self) -> None:
@@ -213,14 +213,6 @@ def cluster_name() -> str:
     name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     # a leading dash would be an option
     return name.replace("-", "x", 1) if name.startswith("-") else name
-
-
-def _free_ports() -> tuple[int, int]:
-    """Two ports that nobody listens on now."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
 
 
 def _silent() -> Any:

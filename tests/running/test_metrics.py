@@ -17,6 +17,7 @@ from headrace.errors import InvalidValue
 from headrace.running.metrics import serving
 from headrace.running.telling import Teller, Writing, numbers_of, written
 from headrace.running.watch import Watch
+from replay.processes import free_ports
 from sources.partition import Place
 from sources.reader import Ready
 
@@ -62,14 +63,8 @@ def steps(*ages_s: float) -> pa.RecordBatch:
     return pa.record_batch({"_arrival": pa.array(arrivals, pa.int64()).cast(pa.timestamp("us", tz="UTC"))})
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def scrape(worker: Any) -> dict[str, float]:
-    port = free_port()
+    [port] = free_ports(1)
     with serving(worker, port), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         text = answer.read().decode()
     pairs = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
