@@ -29,15 +29,13 @@ from headrace.archive.folder import failures
 from headrace.errors import StorageError
 from headrace.running.claims import check, newest_claim
 from headrace.running.pace import never
-from headrace.running.packing import Packed, damaged, packed, unpacked
+from headrace.running.packing import Damaged, Packed, damaged, packed, unpacked
 from sources.partition import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
-
-    from headrace.running.packing import Damaged
 
 FORMAT = 5
 META, DRAFT = "format.json", ".part"
@@ -115,18 +113,30 @@ class Checkpoints:
                 text = f"the checkpoints in {self.folder.uri} are of another format or plan ({_difference(found, meta)})"
                 raise StorageError(text, path=self.folder.uri)
 
-    def newest(self) -> Complete | None:
-        """The newest checkpoint that counts; None where there is none. Raises `Damaged`."""
+    def newest(self, *, with_files: bool = False) -> Complete | None:
+        """The newest checkpoint that counts; None where there is none. Raises `Damaged`; `with_files` also for its files."""
         name = self.newest_name()
-        if name is None:
-            return None
+        while name is not None:
+            try:
+                complete = self._counting(name)
+                if with_files:
+                    self._check_files(complete)
+                return complete
+            except Damaged:
+                # a run beside this one may have written a newer one meanwhile, and taken this one away
+                before, name = name, self.newest_name()
+                if name == before:
+                    raise
+        return None
+
+    def _counting(self, name: str) -> Complete:
         told = self._told(name)
         if told.pop("crc32", None) != _sum(told):
             raise self._damaged(name, "its checksum is not that of what it says")
         return _complete(name, told)
 
-    def check_files(self, complete: Complete) -> None:
-        """Raises `Damaged` where a file that a checkpoint needs is not there, or too short for what is to be in it; reads none."""
+    def _check_files(self, complete: Complete) -> None:
+        """Whether every file that a checkpoint needs is there, and long enough for what is to be in it; reads none."""
         sizes = self.folder.sizes()
         needed = dict.fromkeys([META, *(name for names in complete.identities for name in names)], 1)
         for link in (link for links in complete.shards.values() for link in links):

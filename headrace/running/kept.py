@@ -73,10 +73,7 @@ def checkpoint_of(checkpoints: Checkpoints, what: Mapping[str, Any]) -> tuple[Co
     """The checkpoint that is gone on with, or why one that is there is not; neither where there is none."""
     try:
         checkpoints.check(what)
-        complete = checkpoints.newest()
-        if complete is not None:
-            checkpoints.check_files(complete)
-        return complete, None
+        return checkpoints.newest(with_files=True), None
     except Unreachable:
         raise   # it may be whole, and is not to be made anew
     except (StorageError, ValueError, KeyError) as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +115,36 @@ def test_damage_is_found_and_named(stopped: Stopped, state: Checkpoints, kind: s
         stopped.go_on(state)
     assert str(told.value).startswith(f"the checkpoint file {state.folder.uri}/{name} is damaged: ")
     assert state.newest() == found
+
+
+@pytest.mark.parametrize("gone", ["complete", "state"])
+def test_a_checkpoint_that_a_run_beside_replaces_is_not_damaged(state: Checkpoints, gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at the folder and the reading a newer one counts, and files of the old one are taken away."""
+    old = state.newest()
+    assert old is not None
+    name, missing = f"complete-{old.number + 1:012d}-00000bed.json", needed(state, gone)
+    read, replaced = Checkpoints.read, list[str]()
+
+    def beside(self: Checkpoints, of: str, *rest: Any) -> bytes:
+        if not replaced and of == old.file:
+            replaced.append(of)
+            newer = Path(state.folder.path(name))
+            if gone == "complete":
+                Path(state.folder.path(of)).rename(newer)
+            else:
+                shutil.copy(state.folder.path(of), newer)
+                moved = json.loads(newer.read_bytes())
+                moved.pop("crc32")
+                for links in moved["shards"].values():
+                    links[:] = [["moved", *link[1:]] if link[0] == missing else link for link in links]
+                newer.write_text(json.dumps(moved | {"crc32": zlib.crc32(json.dumps(moved).encode())}))
+                Path(state.folder.path(missing)).rename(state.folder.path("moved"))
+        return read(self, of, *rest)
+
+    monkeypatch.setattr(Checkpoints, "read", beside)
+    found = state.newest(with_files=True)
+    assert found is not None
+    assert (found.file, found.places, replaced) == (name, old.places, [old.file])
 
 
 @pytest.mark.parametrize("how", ["flipped", "other"])
