@@ -9,12 +9,14 @@ what was encoded, bit for bit; `VERSION` changes with any of this and makes olde
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
+from sinks.kernels.rows import ARRAY_BYTES, REAL, TRUTH, VALUE_BYTES, WHOLE, write_rows
 from sinks.online import ARRIVAL, TIME, N
 
 if TYPE_CHECKING:
@@ -29,13 +31,18 @@ _DECODE = msgspec.msgpack.Decoder().decode
 _HEAD = np.dtype([("version", "u1"), ("arrival", ">u8"), ("n", ">u8"), ("time", ">u8")])
 _SIGN = np.uint64(1 << 63)
 _is = pa.types
+_WAYS: dict[int, tuple[int, pa.DataType | None]] = {
+    **{kind.id: (WHOLE, pa.int64()) for kind in (pa.int8(), pa.int16(), pa.int32(), pa.uint8(), pa.uint16(), pa.uint32())},
+    **{kind.id: (WHOLE, None) for kind in (pa.int64(), pa.timestamp("us"), pa.duration("us"))},
+    pa.float32().id: (REAL, pa.float64()), pa.float64().id: (REAL, None), pa.bool_().id: (TRUTH, None),
+}  # fmt: skip
+"""By the id of a type: what its values are to the kernel, and the type that they are cast to before."""
 _pa: Any = pa
 
 
 def encode_keys(table: StepTable, batch: pa.RecordBatch) -> list[bytes]:
-    """The key of every row; raises `ValueError` for a null."""
-    columns = [_plain(batch.column(field.name), field.type) for field in table.keys]
-    return [_ENCODE(row) for row in zip(*columns, strict=True)]
+    """The key of every row."""
+    return _rows([batch.column(field.name) for field in table.keys], table.keys, np.empty((batch.num_rows, 0), np.uint8))
 
 
 def decode_keys(table: StepTable, keys: Sequence[bytes]) -> list[Any]:
@@ -46,6 +53,9 @@ def decode_keys(table: StepTable, keys: Sequence[bytes]) -> list[Any]:
 
 def newest_rows(batch: pa.RecordBatch, keys: list[bytes]) -> dict[bytes, int]:
     """The row of each key's newest step in the batch; of equal ones the last."""
+    found = dict(zip(keys, range(len(keys)), strict=True))
+    if len(found) == len(keys):
+        return found
     order = np.lexsort([_int64(batch.column(name)) for name in (TIME, N, ARRIVAL)]).tolist()
     return dict(zip([keys[row] for row in order], order, strict=True))
 
@@ -57,10 +67,41 @@ def encode_records(table: StepTable, batch: pa.RecordBatch) -> list[bytes]:
     heads["arrival"] = _int64(batch.column(ARRIVAL)).view(np.uint64) ^ _SIGN
     heads["n"] = _int64(batch.column(N))
     heads["time"] = _int64(batch.column(TIME)).view(np.uint64) ^ _SIGN
-    head = heads.tobytes()
-    columns = [_plain(batch.column(field.name), field.type) for field in table.values]
-    rows = zip(*columns, strict=True) if columns else [()] * batch.num_rows
-    return [head[at : at + HEAD_BYTES] + _ENCODE(row) for at, row in zip(range(0, len(head), HEAD_BYTES), rows, strict=True)]
+    return _rows([batch.column(field.name) for field in table.values], table.values, heads.view(np.uint8).reshape(-1, HEAD_BYTES))
+
+
+def _rows(columns: Sequence[Any], schema: pa.Schema, heads: Any) -> list[bytes]:
+    """Each row's head and the msgpack of its values."""
+    numbers = [_numbers(column) for column in columns]
+    if any(column is None for column in numbers):
+        return _any_rows(columns, schema, heads)
+    out = np.empty(len(heads) * (heads.shape[1] + ARRAY_BYTES + VALUE_BYTES * len(columns)), np.uint8)
+    ends = np.empty(len(heads) + 1, np.int64)
+    words = np.array([column[1] for column in numbers if column], np.int64).ravel()
+    write_rows(words, heads.ravel(), heads.shape[1], out, ends)
+    places = ends.tolist()
+    data = out[: places[-1]].tobytes()
+    return [data[a:b] for a, b in pairwise(places)]
+
+
+def _any_rows(columns: Sequence[Any], schema: pa.Schema, heads: Any) -> list[bytes]:
+    """The same for values of any type."""
+    plain = [_plain(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    rows = zip(*plain, strict=True) if plain else [()] * len(heads)
+    head, width = heads.tobytes(), heads.shape[1]
+    return [head[number * width : (number + 1) * width] + _ENCODE(row) for number, row in enumerate(rows)]
+
+
+def _numbers(column: Any) -> tuple[Any, tuple[int, int, int, int]] | None:
+    """A column as the kernel reads it, with what has to be kept for that; None where it is none of numbers."""
+    way = _WAYS.get(column.type.id)
+    if way is None:
+        return None
+    kind, wider = way
+    if wider is not None:
+        column = column.cast(wider)
+    known, values = column.buffers()
+    return column, (kind, values.address if values else 0, known.address if known and column.null_count else 0, column.offset)
 
 
 def decode_records(table: StepTable, records: Sequence[bytes | None]) -> list[Any]:

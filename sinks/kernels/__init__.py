@@ -1,0 +1,1 @@
+"""The compiled part of the sinks: rows of numbers as bytes."""
