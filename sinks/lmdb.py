@@ -5,6 +5,7 @@ grows by itself; that what was written is seen at once by all, and survives the 
 It relies on a local disk: LMDB over a network file system loses data. Where a process forks, the child opens the store anew.
 
     number (4 bytes) key     → record (`sinks.steps`); a key of more than 500 bytes stands as its SHA-256, with the key behind the record
+    fe number                → the first 9 bytes of the latest record that was ever written to a table
     ff group 00 digest       → msgpack of the table: its number, names and types
 """
 
@@ -22,14 +23,15 @@ from headrace.errors import StorageError
 from headrace.types import parse_type, type_name
 from sinks.environment import Environment
 from sinks.online import StepTable
-from sinks.steps import HEAD_BYTES, decode_keys, decode_records, encode_keys, encode_records, is_readable, newest_rows
+from sinks.steps import HEAD_BYTES, LATE_BYTES, decode_keys, decode_records, encode_keys, encode_records, is_readable, newest_rows
 
 if TYPE_CHECKING:
     import os
 
 LONGEST_KEY_BYTES = 500
 _HASHED = b"\xc1"   # a byte that no msgpack begins with
-_TABLE = b"\xff"    # behind all numbers
+_LAST, _TABLE = b"\xfe", b"\xff"    # behind all numbers
+_NONE_LATER = b"\xff"
 _LENGTH_BYTES = 4
 _NUMBER_BYTES = 4
 
@@ -51,13 +53,20 @@ class LmdbStore:
         # in the order of the tree neighbours share pages
         chosen = sorted(newest)
         records = encode_records(table, batch)
-        pairs = _pairs(self._number(table), chosen, [records[newest[key]] for key in chosen])
+        number = self._number(table)
+        pairs = _pairs(number, chosen, [records[newest[key]] for key in chosen])
+        last = _last_name(number)
 
         def put(transaction: Any) -> int:
+            # what arrived behind everything that was ever written here is newer than what stands, which is not looked at then
+            latest = transaction.get(last, _NONE_LATER)
             cursor = transaction.cursor()
-            standing = {key: record[:HEAD_BYTES] for key, record in cursor.getmulti([key for key, _ in pairs])}
+            unsure = [key for key, record in pairs if record[:LATE_BYTES] <= latest]
+            standing = {key: record[:HEAD_BYTES] for key, record in cursor.getmulti(unsure)} if unsure else {}
             newer = [pair for pair in pairs if standing.get(pair[0], b"") <= pair[1][:HEAD_BYTES]] if standing else pairs
             cursor.putmulti(newer)
+            if len(unsure) < len(pairs):
+                transaction.put(last, max(record[:LATE_BYTES] for _, record in newer))
             return len(newer)
 
         return self._shared.change(put)
@@ -126,6 +135,7 @@ class LmdbStore:
                     return int(msgspec.msgpack.decode(standing)["number"])
                 free = 1 + max((other for other, _ in _tables(transaction)), default=0)
                 transaction.put(name, msgspec.msgpack.encode({"number": free, **body}))
+                transaction.put(_last_name(free), b"")
                 return free
 
             number = self._numbers[table.group, table.digest] = self._shared.change(claim)
@@ -144,6 +154,10 @@ class LmdbStore:
                 raise StorageError(text, group=table.group, digest=table.digest)
             number = self._numbers[table.group, table.digest] = int(known["number"])
         return number
+
+
+def _last_name(number: int) -> bytes:
+    return _LAST + number.to_bytes(_NUMBER_BYTES, "big")
 
 
 def _pairs(number: int, keys: list[bytes], records: list[bytes]) -> list[tuple[bytes, bytes]]:

@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from sinks.kernels.rows import ARRAY_BYTES, REAL, TRUTH, VALUE_BYTES, WHOLE, write_rows
+from headrace.arrow import by_name
+from sinks.kernels.rows import ARRAY_BYTES, NATURAL, REAL, SIGNED, TRUTH, VALUE_BYTES, WHOLE, write_rows
 from sinks.online import ARRIVAL, TIME, N
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from sinks.online import StepTable
 
 VERSION = 1
-HEAD_BYTES = 25
+HEAD_BYTES, LATE_BYTES = 25, 9
+"""What orders two records of one entity, and what of it is the arrival alone."""
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder().decode
 _HEAD = np.dtype([("version", "u1"), ("arrival", ">u8"), ("n", ">u8"), ("time", ">u8")])
@@ -37,12 +39,15 @@ _WAYS: dict[int, tuple[int, pa.DataType | None]] = {
     pa.float32().id: (REAL, pa.float64()), pa.float64().id: (REAL, None), pa.bool_().id: (TRUTH, None),
 }  # fmt: skip
 """By the id of a type: what its values are to the kernel, and the type that they are cast to before."""
+HEAD: dict[str, tuple[int, pa.DataType | None]] = {ARRIVAL: (SIGNED, None), N: (NATURAL, None), TIME: (SIGNED, None)}
+"""The same by the columns that a record begins with."""
 _pa: Any = pa
 
 
 def encode_keys(table: StepTable, batch: pa.RecordBatch) -> list[bytes]:
     """The key of every row."""
-    return _rows([batch.column(field.name) for field in table.keys], table.keys, np.empty((batch.num_rows, 0), np.uint8))
+    columns = [_plain(batch.column(field.name), field.type) for field in table.keys]
+    return [_ENCODE(row) for row in zip(*columns, strict=True)]
 
 
 def decode_keys(table: StepTable, keys: Sequence[bytes]) -> list[Any]:
@@ -62,46 +67,41 @@ def newest_rows(batch: pa.RecordBatch, keys: list[bytes]) -> dict[bytes, int]:
 
 def encode_records(table: StepTable, batch: pa.RecordBatch) -> list[bytes]:
     """The record of every row."""
-    heads = np.empty(batch.num_rows, _HEAD)
-    heads["version"] = VERSION
-    heads["arrival"] = _int64(batch.column(ARRIVAL)).view(np.uint64) ^ _SIGN
-    heads["n"] = _int64(batch.column(N))
-    heads["time"] = _int64(batch.column(TIME)).view(np.uint64) ^ _SIGN
-    return _rows([batch.column(field.name) for field in table.values], table.values, heads.view(np.uint8).reshape(-1, HEAD_BYTES))
-
-
-def _rows(columns: Sequence[Any], schema: pa.Schema, heads: Any) -> list[bytes]:
-    """Each row's head and the msgpack of its values."""
-    numbers = [_numbers(column) for column in columns]
-    if any(column is None for column in numbers):
-        return _any_rows(columns, schema, heads)
-    out = np.empty(len(heads) * (heads.shape[1] + ARRAY_BYTES + VALUE_BYTES * len(columns)), np.uint8)
-    ends = np.empty(len(heads) + 1, np.int64)
-    words = np.array([column[1] for column in numbers if column], np.int64).ravel()
-    write_rows(words, heads.ravel(), heads.shape[1], out, ends)
+    given = by_name(batch)
+    head, values = [given[name] for name in HEAD], [given[name] for name in table.values.names]
+    if any(column.null_count for column in head):
+        text = "a step without time, arrival or n"
+        raise ValueError(text)
+    are_words = all(_WAYS.get(column.type.id) == (WHOLE, None) for column in head)
+    ways = [way for column in values if (way := _WAYS.get(column.type.id))]
+    if not are_words or len(ways) < len(values):
+        return _any_records(table, head, values)
+    words: list[int] = []
+    held = []
+    for column, (kind, wider) in zip([*head, *values], [*HEAD.values(), *ways], strict=True):
+        same = column if wider is None else column.cast(wider)
+        known, numbers = buffers = same.buffers()
+        words += (kind, numbers.address if numbers else 0, known.address if known else 0, same.offset)
+        held.append(buffers)
+    out = np.empty(batch.num_rows * (HEAD_BYTES + ARRAY_BYTES + VALUE_BYTES * len(values)), np.uint8)
+    ends = np.empty(batch.num_rows + 1, np.int64)
+    write_rows(np.array(words, np.int64), VERSION, len(head), out, ends)
+    del held   # what the words pointed to
     places = ends.tolist()
     data = out[: places[-1]].tobytes()
     return [data[a:b] for a, b in pairwise(places)]
 
 
-def _any_rows(columns: Sequence[Any], schema: pa.Schema, heads: Any) -> list[bytes]:
+def _any_records(table: StepTable, head: Sequence[Any], values: Sequence[Any]) -> list[bytes]:
     """The same for values of any type."""
-    plain = [_plain(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    arrival, n, time = map(_int64, head)
+    heads = np.empty(len(n), _HEAD)
+    heads["version"], heads["n"] = VERSION, n
+    heads["arrival"], heads["time"] = (words.view(np.uint64) ^ _SIGN for words in (arrival, time))
+    data = heads.tobytes()
+    plain = [_plain(column, field.type) for column, field in zip(values, table.values, strict=True)]
     rows = zip(*plain, strict=True) if plain else [()] * len(heads)
-    head, width = heads.tobytes(), heads.shape[1]
-    return [head[number * width : (number + 1) * width] + _ENCODE(row) for number, row in enumerate(rows)]
-
-
-def _numbers(column: Any) -> tuple[Any, tuple[int, int, int, int]] | None:
-    """A column as the kernel reads it, with what has to be kept for that; None where it is none of numbers."""
-    way = _WAYS.get(column.type.id)
-    if way is None:
-        return None
-    kind, wider = way
-    if wider is not None:
-        column = column.cast(wider)
-    known, values = column.buffers()
-    return column, (kind, values.address if values else 0, known.address if known and column.null_count else 0, column.offset)
+    return [data[HEAD_BYTES * number : HEAD_BYTES * (number + 1)] + _ENCODE(row) for number, row in enumerate(rows)]
 
 
 def decode_records(table: StepTable, records: Sequence[bytes | None]) -> list[Any]:

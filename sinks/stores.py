@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 from bytewax.operators import StatefulBatchLogic
 
+from headrace.arrow import by_name
 from operators.finish import CELL, kept_cells
 from operators.messages import End, Rows
 from sinks.online import TIME, StepTable
@@ -47,7 +48,8 @@ def step_table(key: KeyPlan, group: GroupPlan) -> StepTable:
 
 def as_steps(table: StepTable, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Finished rows of the mode of steps as a store takes them."""
-    columns = [batch.column("time" if name == TIME else name) for name in table.schema.names]
+    given = by_name(batch)
+    columns = [given["time" if name == TIME else name] for name in table.schema.names]
     return pa.RecordBatch.from_arrays(columns, schema=table.schema)
 
 class StoreStep(StatefulBatchLogic[Rows | End, Any, None]):

@@ -9,6 +9,7 @@ flow began. `MakerProcess` starts it, also again when it has died.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import pickle
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 NICE = 10
 BUFFER_BYTES = 64 << 20
 LAST_WORDS = 600
+PR_SET_THP_DISABLE = 41
+"""https://man7.org/linux/man-pages/man2/PR_SET_THP_DISABLE.2const.html"""
 
 
 class MakerDied(HeadraceError):
@@ -168,11 +171,18 @@ def _orders(orders: queue.SimpleQueue[dict[str, Any]], pace: Pace) -> None:
     os._exit(0)
 
 
+def _take_small_pages() -> None:
+    """Have no huge pages: to clear one holds a processor, that the flow may wait for, for as long as hundreds of small ones."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
+
+
 def main() -> None:
     """Make what is ordered, one after the other."""
     from operators.buffers import OUTPUT
 
     OUTPUT.limit_bytes = BUFFER_BYTES
+    _take_small_pages()
     # what a library prints is not to be taken for an answer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -1,9 +1,10 @@
-"""Rows of numbers as msgpack arrays, the way msgspec writes them: every whole number as short as it can be, a float in nine bytes."""
+"""Rows of numbers as bytes: a few columns in eight bytes each, which compare as they stand, then a msgpack array as msgspec writes it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from operators.kernels.tables import MIN64
 from operators.machine.functions import inline, kernel
 from operators.machine.operations import byte, word
 
@@ -11,13 +12,15 @@ if TYPE_CHECKING:
     from operators.machine.values import Bytes, Words
 
 WHOLE, REAL, TRUTH = 0, 1, 2
-"""What the words of a column are."""
+"""What the words of a column are in an array."""
+SIGNED, NATURAL = 3, 4
+"""The same of a column that stands before it, in eight bytes."""
 COLUMN_WORDS = 4
 VALUE_BYTES, ARRAY_BYTES = 9, 3
-"""The most that a value takes, and what stands before a row's values."""
+"""The most that a value takes, and what stands before the values of an array."""
 SHORT_ARRAY = 16
 NIL, FALSE, FLOAT, ARRAY, LONG_ARRAY = 0xC0, 0xC2, 0xCB, 0x90, 0xDC
-NATURAL, NEGATIVE = 0xCC, 0xD0
+POSITIVE, NEGATIVE = 0xCC, 0xD0
 """Behind them come the codes of two, four and eight bytes."""
 
 
@@ -43,7 +46,7 @@ def put_whole(out: Bytes, at: int, value: int) -> int:
             size, code = 2, 1
         elif value < 0x100000000:
             size, code = 4, 2
-        out[at] = NATURAL + code
+        out[at] = POSITIVE + code
     else:
         if value >= -0x80:
             size, code = 1, 0
@@ -61,9 +64,18 @@ def bit(bits: int, number: int) -> bool:
     return (byte(bits, number >> 3) >> (number & 7)) & 1 == 1
 
 
+@inline
+def put_array(out: Bytes, at: int, count: int) -> int:
+    """That so many values follow."""
+    if count < SHORT_ARRAY:
+        return put(out, at, ARRAY + count, 1)
+    out[at] = LONG_ARRAY
+    return put(out, at + 1, count, 2)
+
+
 @kernel
-def write_rows(columns: Words, heads: Bytes, width: int, out: Bytes, ends: Words) -> None:
-    """Write each row behind the `width` bytes of its head, and to `ends` where it begins and the last one ends.
+def write_rows(columns: Words, first: int, before: int, out: Bytes, ends: Words) -> None:
+    """Write of each row the byte `first`, so many columns `before` the array, and the others in it; to `ends` where it begins and all end.
 
     A column is four words: what its values are, where they are, where the bitmap of those that are not null is (0 for none), and the number
     of its first row in both.
@@ -72,15 +84,14 @@ def write_rows(columns: Words, heads: Bytes, width: int, out: Bytes, ends: Words
     at = 0
     for row in range(len(ends) - 1):
         ends[row] = at
-        for i in range(width):
-            out[at + i] = heads[row * width + i]
-        at += width
-        if count < SHORT_ARRAY:
-            at = put(out, at, ARRAY + count, 1)
-        else:
-            out[at] = LONG_ARRAY
-            at = put(out, at + 1, count, 2)
-        for c in range(count):
+        at = put(out, at, first, 1)
+        for c in range(before):
+            value = word(columns[COLUMN_WORDS * c + 1], columns[COLUMN_WORDS * c + 3] + row)
+            if columns[COLUMN_WORDS * c] == SIGNED:
+                value = value ^ MIN64
+            at = put(out, at, value, 8)
+        at = put_array(out, at, count - before)
+        for c in range(before, count):
             kind = columns[COLUMN_WORDS * c]
             values = columns[COLUMN_WORDS * c + 1]
             known = columns[COLUMN_WORDS * c + 2]

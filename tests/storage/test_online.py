@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from headrace.errors import ConfigError, StorageError
 from headrace.types import parse_type
+from sinks.lmdb import LmdbStore
 from sinks.online import SCHEMES, OnlineStore, StepTable, open_store
 from tests.storage.samples import schema
 
@@ -142,6 +143,16 @@ FULL = (
     -3, 2**62, 0.1, -0.0, True, "ä\0", b"\xff", dt.date(1969, 1, 1), NOW, dt.timedelta(days=-1, microseconds=1), [NOW, None],
     [{"item": "x", "at": NOW, "span": None}, None], {"a": [1, None], "b": math.inf},
 )  # fmt: skip
+
+
+def test_a_table_without_its_latest_arrival_is_looked_at_whole(tmp_path: Path) -> None:
+    """As one that was made before that was kept."""
+    store = LmdbStore(tmp_path / "online")
+    store.write(SIMPLE, steps(SIMPLE, (1, 0, 5, 1, 1, 0.0)))
+    assert store._shared.change(lambda transaction: transaction.delete(b"\xfe" + (1).to_bytes(4, "big")))
+    assert [store.write(SIMPLE, steps(SIMPLE, (uid, 0, arrival, 1, 2, 0.0))) for uid, arrival in ((2, 9), (1, 4), (2, 8), (1, 6))] == [1, 0, 0, 1]
+    assert [row[2] for row in read(store, SIMPLE, (1,), (2,))] == [6, 9]
+    store.close()
 
 
 def test_every_type_of_key_and_value_comes_back(store: OnlineStore) -> None:
