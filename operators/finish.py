@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from headrace.arrow import nulls, one_batch
+from headrace.arrow import by_name, nulls, one_batch
 from operators.evaluate import compile_finish
 from operators.kernels import tables as t
 from operators.messages import Rows
@@ -36,32 +36,24 @@ class Finisher:
 
     def __init__(self, group: GroupPlan, mode: int) -> None:
         self.group, self.mode = group, mode
-        self.cells = pa.schema([(c.id, c.type) for c in group.cells])
-        self._finish = compile_finish(group.features, self.cells, group.requests)
+        self.ids = frozenset(cell.id for cell in group.cells)
+        self.kept = kept_cells(group) if mode == t.STEPS else []
+        self._finish = compile_finish(group.features, pa.schema([(c.id, c.type) for c in group.cells]), group.requests)
 
     def __call__(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, int]]:
-        """A batch with the cells replaced by features; and how many values failed, by feature."""
-        ids = set(self.cells.names)
-        kept = [n for n in batch.schema.names if n not in ids and not n.startswith(REQUEST)]
-        requests = {name: self._request(batch, name, kind) for name, kind in self.group.requests}
-        cells = batch.select(self.cells.names) if ids else batch
-        now = batch.column("time")
-        if self.mode == t.PROBES:
-            now = batch.column("_now")
-            kept.remove("_now")
-        columns, failures = self._finish(cells, now, requests)
-        names = [*kept, *(f.name for f in self.group.features)]
-        arrays = [*(batch.column(n) for n in kept), *columns]
-        if self.mode == t.STEPS:
-            for cell in kept_cells(self.group):
-                names.append(CELL + cell)
-                arrays.append(batch.column(cell))
-        return pa.RecordBatch.from_arrays(arrays, names), failures
-
-    @staticmethod
-    def _request(batch: pa.RecordBatch, name: str, kind: pa.DataType) -> Column:
-        column = REQUEST + name
-        return batch.column(column) if column in batch.schema.names else nulls(batch.num_rows, kind)
+        """A batch with the cells replaced by features; what failed and what is null, counted by `group.feature`."""
+        given, group = by_name(batch), self.group
+        requests = {n: given[REQUEST + n] if REQUEST + n in given else nulls(batch.num_rows, kind) for n, kind in group.requests}
+        now = given.pop("_now") if self.mode == t.PROBES else given["time"]
+        columns, failures = self._finish(batch, now, requests)
+        made = {name: column for name, column in given.items() if name not in self.ids and not name.startswith(REQUEST)}
+        counts = {f"failed {group.name}.{name}": n for name, n in failures.items()}
+        for feature, column in zip(group.features, columns, strict=True):
+            made[feature.name] = column
+            if missing := column.null_count:
+                counts[f"null {group.name}.{feature.name}"] = missing
+        made |= {CELL + cell: given[cell] for cell in self.kept}
+        return pa.RecordBatch.from_arrays(list(made.values()), list(made)), counts
 
 
 def finish_lookup(group: GroupPlan, step: pa.RecordBatch, now: Column, requests: Mapping[str, Column]) -> pa.RecordBatch:
@@ -92,14 +84,8 @@ class Finish:
         self.finishers = [Finisher(group, mode) for group in plan.groups]
 
     def __call__(self, rows: Rows) -> Rows:
-        """The finished rows, with failures and nulls counted by `group.feature`."""
-        finisher = self.finishers[rows.group]
-        batch, failures = finisher(rows.batch)
-        group = finisher.group.name
-        counts = {f"failed {group}.{name}": n for name, n in failures.items()}
-        for feature in finisher.group.features:
-            if missing := batch.column(feature.name).null_count:
-                counts[f"null {group}.{feature.name}"] = missing
+        """The finished rows, with what was counted."""
+        batch, counts = self.finishers[rows.group](rows.batch)
         return Rows(rows.slice, rows.group, batch, counts)
 
     def all(self, items: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:

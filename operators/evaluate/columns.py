@@ -37,7 +37,7 @@ def column(name: str, schema: pa.Schema) -> Node:
     type_ = known_as(schema.field(index).type)
 
     def run(frame: Frame) -> Result:
-        data = frame.columns.column(name)
+        data = frame.columns[name]
         return (data, None) if data.type == type_ else _received(data, type_, frame)
 
     return Node(type_, run)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headrace.arrow import by_name
+
 from .cast import cast
 from .compiler import Compiler
 from .nodes import Frame
@@ -33,7 +35,7 @@ def compile_finish(features: Sequence[FeaturePlan], cells: pa.Schema, requests: 
     nodes = [(feature.name, cast(compiler.node(feature.expr), feature.type)) for feature in features]
 
     def run(batch: pa.RecordBatch, now: pa.Array[Any], asked: Mapping[str, pa.Array[Any]]) -> tuple[list[pa.Array[Any]], dict[str, int]]:
-        frame = Frame(batch.num_rows, batch, now, asked)
+        frame = Frame(batch.num_rows, by_name(batch), now, asked)
         values, failures = [], {}
         for name, node in nodes:
             array, count = settle(node, frame)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from headrace import tree as trees
-from headrace.arrow import pc
+from headrace.arrow import by_name, pc
 
 from .cast import cast
 from .compiler import Compiler
@@ -55,7 +55,7 @@ def compile_rows(
     nodes = [cast(compiler.node(expr), result) for expr, result in exprs]
 
     def run(batch: pa.RecordBatch) -> tuple[list[pa.Array[Any]], list[int]]:
-        frame = Frame(batch.num_rows, batch)
+        frame = Frame(batch.num_rows, by_name(batch))
         settled = [settle(node, frame) for node in nodes]
         return [values for values, _ in settled], [count for _, count in settled]
 
@@ -94,4 +94,4 @@ def evaluate(name: str, *arguments: Any) -> Any:
     call = trees.Call(this=name, expressions=expressions)
     batch = pa.record_batch(columns) if columns else pa.record_batch({"none": pa.nulls(1)})
     node = Compiler(batch.schema, [call], asker=False).node(call)
-    return settle(node, Frame(1, batch))[0][0].as_py()
+    return settle(node, Frame(1, by_name(batch)))[0][0].as_py()
