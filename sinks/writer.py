@@ -47,54 +47,56 @@ class StoreWriter:
         self._wanted = False
         self._ended = False
         self._failure: Exception | None = None
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        # the thread waits for the one, everybody else for the other: who writes in a thread of his own is not to wake this one each time
+        self._due, self._done = threading.Condition(self._lock), threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
 
     def put(self, table: StepTable, batch: pa.RecordBatch) -> None:
         """Take steps; within a shard the later ones are the newer."""
-        with self._changed:
+        with self._lock:
             self._begin()
-            self._changed.wait_for(lambda: self._rows < MOST_ROWS or self._failure is not None)
+            self._done.wait_for(lambda: self._rows < MOST_ROWS or self._failure is not None)
             self._raise()
             self._waiting.setdefault((table.group, table.digest), (table, []))[1].append(batch)
             self._rows += batch.num_rows
             if not self._is_called():
-                self._changed.notify_all()
+                self._due.notify()
 
     def write_now(self) -> None:
         """Write what waits, in the caller's thread."""
-        with self._changed:
+        with self._lock:
             self._raise()
             self._called_s = time.monotonic()
             if self._busy or not self._waiting:
                 return
             waiting = self._taken()
         self._write_all(waiting)
-        with self._changed:
+        with self._lock:
             self._raise()
 
     def flush_then(self, call: Callable[[], None]) -> None:
         """Have `call` called, by the thread, when the stores keep everything that was given before."""
-        with self._changed:
+        with self._lock:
             self._begin()
             self._raise()
             self._flushed.append(call)
-            self._changed.notify_all()
+            self._due.notify()
 
     def wait(self) -> None:
         """Return when everything is written, and flushed where that was asked for."""
-        with self._changed:
+        with self._lock:
             self._wanted = True
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._failure is not None or not (self._waiting or self._busy or self._flushed))
+            self._due.notify()
+            self._done.wait_for(lambda: self._failure is not None or not (self._waiting or self._busy or self._flushed))
             self._wanted = False
             self._raise()
 
     def close(self) -> None:
         """Write what waits and end; raises where that failed."""
-        with self._changed:
+        with self._lock:
             self._ended = True
-            self._changed.notify_all()
+            self._due.notify()
         if self._thread is not None:
             self._thread.join()
         self._raise()
@@ -123,14 +125,14 @@ class StoreWriter:
 
     def _run(self) -> None:
         while self._failure is None:
-            with self._changed:
-                self._changed.wait_for(lambda: self._is_due() or self._ended, BEHIND_S)
+            with self._lock:
+                self._due.wait_for(lambda: self._is_due() or self._ended, BEHIND_S)
                 if self._is_called() and not self._hurry:
                     continue
                 if self._waiting and self.watcher is not None and not self._hurry:
                     # the other shards of the same batch are about to come
-                    self._changed.wait_for(lambda: self._hurry, GATHER_S)
-                self._changed.wait_for(lambda: not self._busy)
+                    self._due.wait_for(lambda: self._hurry, GATHER_S)
+                self._done.wait_for(lambda: not self._busy)
                 if self._ended and not (self._waiting or self._flushed):
                     return
                 waiting, flushed = self._taken(), list(self._flushed)
@@ -142,7 +144,7 @@ class StoreWriter:
         """What waits, for whoever writes it now."""
         waiting, self._waiting, self._rows = list(self._waiting.values()), {}, 0
         self._busy = True
-        self._changed.notify_all()
+        self._done.notify_all()
         return waiting
 
     def _flush(self, calls: Sequence[Callable[[], None]]) -> None:
@@ -155,9 +157,9 @@ class StoreWriter:
         # whatever a store raises, the flow has to hear of it and end
         except Exception as error:  # noqa: BLE001
             self._failure = error
-        with self._changed:
+        with self._lock:
             self._flushed = self._flushed[len(calls) :]
-            self._changed.notify_all()
+            self._done.notify_all()
 
     def _write_all(self, waiting: list[tuple[StepTable, list[pa.RecordBatch]]]) -> None:
         try:
@@ -166,9 +168,9 @@ class StoreWriter:
         # whatever a store raises, the flow has to hear of it and end
         except Exception as error:  # noqa: BLE001
             self._failure = error
-        with self._changed:
+        with self._lock:
             self._busy = False
-            self._changed.notify_all()
+            self._done.notify_all()
 
     def _write(self, table: StepTable, batches: list[pa.RecordBatch]) -> None:
         batch = newest(table, batches)

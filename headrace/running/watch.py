@@ -37,9 +37,8 @@ class Delays:
 
     def add(self, delays_s: Any) -> None:
         """Count delays."""
-        places = np.searchsorted(DELAY_BOUNDS_S, delays_s)
-        for bucket, n in zip(*np.unique(places, return_counts=True), strict=True):
-            self.buckets[int(bucket)] += int(n)
+        for bucket, n in enumerate(np.bincount(np.searchsorted(DELAY_BOUNDS_S, delays_s)).tolist()):
+            self.buckets[bucket] += n
         self.sum_s += float(delays_s.sum())
         self.last_s = float(delays_s.max())
 
