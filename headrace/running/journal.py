@@ -10,13 +10,14 @@ import pickle
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from headrace.running.pace import never
 from headrace.running.packing import packed, unpacked
 from operators.shares import Share, merged, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-MOST_SHARES, MOST_ROWS = 64, 16_384
+MOST_SHARES, MOST_ROWS = 32, 16_384
 """So many shares or rows are packed as one."""
 TURNS = 4
 """Shards have their portions full at different times."""
@@ -52,15 +53,21 @@ class Journal:
     skipped: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self._skip()
+
+    def _skip(self) -> None:
         self.skipped = self.shard % TURNS * (MOST_SHARES // TURNS)
 
     def add(self, share: Share, rows: int) -> None:
         """A share was applied, which has so many rows."""
         self.loose.append(share)
         self.rows += rows
-        if len(self.loose) + self.skipped >= MOST_SHARES or self.rows >= MOST_ROWS:
-            self.skipped = 0
+        many = self.rows >= MOST_ROWS
+        if many or len(self.loose) + self.skipped >= MOST_SHARES:
             portion = self._cut()
+            self.skipped = 0
+            if many:
+                self._skip()   # those of others are probably full as well
             self.later(portion.pack)
 
     def _cut(self) -> Portion:
@@ -74,6 +81,7 @@ class Journal:
         if self.loose:
             self._cut()
         found, self.portions = self.portions, []
+        self._skip()   # all shards begin anew at once
         return found
 
     def put_back(self, portions: Iterable[Portion]) -> None:
@@ -81,11 +89,12 @@ class Journal:
         self.portions[:0] = portions
 
 
-def written(portions: Iterable[Portion]) -> tuple[pickle.PickleBuffer, ...]:
-    """Portions as a checkpoint keeps them."""
+def written(portions: Iterable[Portion], rest: Callable[[], None] = never) -> tuple[pickle.PickleBuffer, ...]:
+    """Portions as a checkpoint keeps them; with a `rest` between them."""
     found = []
     for portion in portions:
         portion.pack()
+        rest()
         found.append(pickle.PickleBuffer(portion.data))
     return tuple(found)
 

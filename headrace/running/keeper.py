@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.running.journal import Journal, written
 from headrace.running.making import rows_at
+from headrace.running.pace import Pace
 from headrace.running.packing import packed
 from operators.shares import merged, rows_of
 from operators.state import KeyState
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT_S = 30.0
 """A checkpoint that takes longer to be written is said; the last one is waited for so long."""
+RESTS = 2.0
+"""The thread that writes one rests so many times as long as it worked: the flow waits for the interpreter and for processors."""
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ class FileKeeper:
         self._bases: dict[int, dict[str, Any]] = {}
         self._safe = threading.Condition()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="headrace-keep")
+        self._pace = Pace(RESTS)
 
     @property
     def trouble(self) -> str | None:
@@ -219,7 +223,9 @@ class FileKeeper:
 
     def _write(self, found: _Round) -> None:
         try:
-            parts = {shard: packed((written(rows), held, self.partitions)) for shard, (rows, held) in found.kept.items()}
+            self._pace.begin(hurries=self.is_last(found.number))
+            rest = self._pace.rest
+            parts = {shard: packed((written(rows, rest), held, self.partitions), rest) for shard, (rows, held) in found.kept.items()}
             rows = {shard: sum(portion.rows for portion in portions) for shard, (portions, _) in found.kept.items()}
             links = self.checkpoints.write_parts(found.number, self.index, parts, rows)
             if self.compaction is not None:

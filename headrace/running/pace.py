@@ -10,7 +10,7 @@ import time
 
 LEAST_S, MOST_S = 0.001, 0.25
 RESTS = 16.0
-"""A rest is so many times as long as the work before it."""
+"""The rest of a process is so many times as long as the work before it."""
 
 
 def never() -> None:
@@ -20,9 +20,14 @@ def never() -> None:
 class Pace:
     """The pace of this process: with rests, unless it `hurries`."""
 
-    def __init__(self) -> None:
+    def __init__(self, rests: float = RESTS) -> None:
+        self.rests = rests
         self.hurries = False
         self.rested_s = time.monotonic()
+
+    def begin(self, *, hurries: bool) -> None:
+        """Work begins here, behind a time without."""
+        self.hurries, self.rested_s = hurries, time.monotonic()
 
     def rest(self) -> None:
         """Called between short pieces of work."""
@@ -30,5 +35,5 @@ class Pace:
         if worked_s < LEAST_S:
             return
         if not self.hurries:
-            time.sleep(min(MOST_S, RESTS * worked_s))
+            time.sleep(min(MOST_S, self.rests * worked_s))
         self.rested_s = time.monotonic()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from operators.messages import Piece
 from operators.shares import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 
 def share(first: int, rows: int) -> Share:
@@ -61,12 +62,24 @@ def test_portions_are_packed_before_a_checkpoint_and_not_all_at_once() -> None:
             assert not set.intersection(*map(set, packed_at))
 
 
-def packed_after(shard: int, shares: int, rows: int) -> list[int]:
-    """Behind which of so many shares of so many rows a portion is packed."""
+@pytest.mark.parametrize("together", ["checkpoint", "many rows"])
+def test_they_are_in_turns_again_when_all_were_cut_at_once(together: str) -> None:
+    many = dict.fromkeys(range(MOST_SHARES), MOST_ROWS) if together == "many rows" else {}
+    taken = {2 * MOST_SHARES} if together == "checkpoint" else set()
+    packed_at = [[n for n in packed_after(shard, 6 * MOST_SHARES, 1, many, taken) if n > 2 * MOST_SHARES] for shard in range(4)]
+    assert all(len(times) >= 3 for times in packed_at)
+    assert len({n for times in packed_at for n in times}) == sum(map(len, packed_at))
+
+
+def packed_after(shard: int, shares: int, rows: int, others: Mapping[int, int] | None = None, taken: Collection[int] = ()) -> list[int]:
+    """Behind which of so many shares of so many rows a portion is packed; `others` have other rows, behind those `taken` is a checkpoint."""
     waiting: list[Callable[[], None]] = []
     journal, found = Journal(shard, waiting.append), []
     for number in range(shares):
-        journal.add(share(number, rows), rows)
+        count = (others or {}).get(number, rows)
+        journal.add(share(number, 1), count)
+        if number in taken:
+            journal.take()
         if waiting:
             waiting.clear()
             found.append(number)

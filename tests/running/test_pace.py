@@ -42,6 +42,20 @@ def test_a_rest_is_a_multiple_of_the_work(slept: list[float]) -> None:
     assert slept[1] == MOST_S
 
 
+def test_what_was_before_the_work_is_none(slept: list[float]) -> None:
+    pace = Pace(2.0)
+    work(2 * LEAST_S)
+    pace.begin(hurries=False)
+    pace.rest()
+    work(2 * LEAST_S)
+    pace.rest()
+    pace.begin(hurries=True)
+    work(2 * LEAST_S)
+    pace.rest()
+    assert len(slept) == 1
+    assert 4 * LEAST_S <= slept[0] < MOST_S
+
+
 def test_in_haste_there_is_none(slept: list[float]) -> None:
     pace = Pace()
     pace.hurries = True
