@@ -28,6 +28,7 @@ from operators.shard import Prepared, known_times
 from operators.shares import NOTHING_YET, Told, joined_points, joined_words
 from sources.identities import Identities
 from sources.partition import Kept, Partition, Place, keep
+from sources.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,8 +46,6 @@ TAKE_HERE_S = 0.002
 """How long the flow's thread waits for a message where other processes send it rows."""
 IDLE_S = 0.02
 """The same where nobody does."""
-TURN_S, LONG_TURN_S, FEW_ROWS = 0.005, 0.01, 50
-"""Its batches begin so far apart at least, the longer way behind one of few rows: shorter ones cost processors and bring nothing sooner."""
 MUCH_ROWS = 2_500
 """A batch of the flow's thread that is larger means that much is to be read."""
 CALM_ROWS = 30_000
@@ -138,7 +137,8 @@ class Reader:
         self.caught_up = False
         self.lag: dict[tuple[str, int], int] = {}
         self._alone = len(places) == len(all_partitions)
-        self._told_at = self._looked_at = self._taken_at = self._due_at = 0.0
+        self._told_at = self._looked_at = self._taken_at = 0.0
+        self._turns = Turns()
         self._commit: dict[tuple[str, int], int] | None = None
         self._failure: BaseException | None = None
         self._stop = threading.Event()
@@ -154,7 +154,7 @@ class Reader:
         reads_here = self.reads_here
         ready = self.queued()
         if ready is None and reads_here and not self._stop.is_set():
-            early_s = self._due_at - time.monotonic()
+            early_s = self._turns.early_s(time.monotonic())
             if early_s > 0:
                 if not wait:
                     return None
@@ -163,7 +163,7 @@ class Reader:
             # nobody else's rows come to this thread meanwhile; a message ends the wait
             ready = self._read((IDLE_S if self._alone else TAKE_HERE_S) if wait else 0.0)
             if ready is not None and ready.rows:
-                self._due_at = now + (TURN_S if ready.rows >= FEW_ROWS else LONG_TURN_S)
+                self._turns.began(now, ready.rows)
             if (ready is not None and ready.rows > MUCH_ROWS) or self.consumer.trouble is not None:
                 self.start()   # also where Kafka is away: to ask for it may take seconds
         return ready

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from .starting import Start
 
 
-SWITCH_S = 0.0005
+SWITCH_S = 0.0002
 
 
 @dataclass(frozen=True, slots=True)
