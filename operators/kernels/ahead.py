@@ -12,7 +12,7 @@ from operators.kernels.deques import deque_at, entries_of
 from operators.kernels.rows import record_of
 from operators.kernels.slots import ring_of
 from operators.kernels.windows import track_at
-from operators.machine.functions import inline
+from operators.machine.functions import inline, outlined
 from operators.machine.operations import fixed, half, prefetch, word
 
 FAR, NEAR, NEXT = 24, 12, 6
@@ -58,6 +58,21 @@ def fetch_extremes(x: int, r: int) -> None:
             ring = word(r, fixed(head, t.H_TRACK_OFF))
             seq = half(base_of(x, block), half(r, fixed(head, t.H_OFF32)) & (entries_of(block) - 1))
             prefetch(base_of(x, ring) + (seq & ((1 << (ring & 63)) - 1)) * fixed(head, t.H_STEP))
+
+
+@outlined
+def look_at_first(x: int, start: int, n: int) -> None:
+    """Fetch what the rows from `start` on will touch, as far as looking ahead from them would miss it."""
+    entities = fixed(x, t.X_ENTITY)
+    for i in range(start, min(start + FAR, n)):
+        if fixed(entities, i) >= 0:
+            fetch_record(x, record_of(x, fixed(entities, i)))
+    for i in range(start, min(start + NEAR, n)):
+        if fixed(entities, i) >= 0:
+            fetch_events(x, record_of(x, fixed(entities, i)))
+    for i in range(start, min(start + NEXT, n)):
+        if fixed(entities, i) >= 0:
+            fetch_extremes(x, record_of(x, fixed(entities, i)))
 
 
 @inline

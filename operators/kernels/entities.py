@@ -72,6 +72,10 @@ def assign(
     mask = len(slots) - 1
     exact = len(text_offsets) > 0
     n = len(hashes)
+    for i in range(first, min(first + AHEAD, n)):
+        prefetch(address_of(slots) + 4 * (hashes[i] & mask))
+    for i in range(first, min(first + AHEAD // 2, n)):
+        prefetch(address_of(record) + 8 * width * slots[hashes[i] & mask])
     for i in range(first, n):
         if i + AHEAD < n:
             prefetch(address_of(slots) + 4 * (hashes[i + AHEAD] & mask))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operators.kernels import tables as t
-from operators.kernels.ahead import look_ahead
+from operators.kernels.ahead import look_ahead, look_at_first
 from operators.kernels.cells import emit_range, emit_window, emit_window_called
 from operators.kernels.rows import (
     advance_group,
@@ -108,6 +108,7 @@ def events(x: int, start: int) -> tuple[int, int]:
     `x` is the address of a call's context.
     """
     n = fixed(x, t.X_STOP)
+    look_at_first(x, start, n)
     for i in range(start, n):
         look_ahead(x, i, n)
         if not has_room(x):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operators.kernels import tables as t
+from operators.kernels.ahead import look_ahead, look_at_first
 from operators.kernels.deques import fill_deques
 from operators.kernels.rows import (
     advance_group,
@@ -56,7 +57,9 @@ def probes(x: int, start: int) -> tuple[int, int]:
     `x` is the address of a call's context.
     """
     n = fixed(x, t.X_STOP)
+    look_at_first(x, start, n)
     for i in range(start, n):
+        look_ahead(x, i, n)
         if not has_room(x):
             return t.NEED_POOL, i
         e = fixed(fixed(x, t.X_ENTITY), i)

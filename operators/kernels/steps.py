@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operators.kernels import tables as t
+from operators.kernels.ahead import look_ahead, look_at_first
 from operators.kernels.rows import advance_group, group_at, has_room, passed_at, push_row, record_of, takes, write_step
 from operators.kernels.slots import ring_of, time_at
 from operators.kernels.timers import pop_timer, push_timer
@@ -110,7 +111,9 @@ def steps(x: int, start: int) -> tuple[int, int]:
     `x` is the address of a call's context.
     """
     n = fixed(x, t.X_STOP)
+    look_at_first(x, start, n)
     for i in range(start, n):
+        look_ahead(x, i, n)
         what = refresh_all(x, i)
         if what != t.DONE:
             return what, i
