@@ -115,8 +115,8 @@ class _Clocks:
         setattr(owner, method, measured)
 
 
-def _run(until: Callable[[Any], bool], clocks: _Clocks | None = None) -> Any:
-    """Run the repository here until a worker is far enough; the worker."""
+def _run(until: Callable[[Any], bool], clocks: _Clocks | None = None, look_s: float = 0.02) -> Any:
+    """Run the repository here until a worker is far enough, to be looked at every `look_s`; the worker."""
     from headrace.repository import Repository
     from headrace.running.run import run
     from sources.live import LivePart
@@ -154,7 +154,7 @@ def _run(until: Callable[[Any], bool], clocks: _Clocks | None = None) -> Any:
 
         def watch() -> None:
             while not until(worker):
-                time.sleep(0.02)
+                time.sleep(look_s)
             found.append(time.time() - first[0])
             worker.desk.stop("the end")
 
@@ -187,7 +187,8 @@ def visible(_brokers: str, _topic: str, seconds: str) -> dict[str, float]:
         add(self, delays_s)
 
     Delays.add = added  # type: ignore[method-assign]
-    _run(lambda _: bool(seen) and time.time() > seen[0][0] + float(seconds) + 3)
+    # who looks takes the interpreter from what is measured
+    _run(lambda _: bool(seen) and time.time() > seen[0][0] + float(seconds) + 3, look_s=0.25)
     measured = [(at, delays) for at, delays in seen if at > seen[0][0] + 3]
     tenths: dict[int, float] = defaultdict(float)
     for at, delays in measured:
