@@ -29,6 +29,9 @@ READY_ROWS = 10_000
 ROW_BYTES = 128
 """A whole state is made when there is a row behind the last one for so many bytes of it: a start spends about as long on the one as on
 the other, and what is written stays in proportion to what came."""
+AT_START = 0.5
+"""At a start one is made when half as much has come, at once and without rests: the flow is behind then anyway, and nobody waits for a
+step of that moment. So it is not due in the middle of the run."""
 MOST_LINKS = 20
 HURRY, FAR_BEHIND = 1.5, 4
 """So many times the rows that a whole state is due at, and the maker takes no rests; so many times, and it is said."""
@@ -86,8 +89,8 @@ class Compaction:
         with contextlib.suppress(Exception):
             self.maker.begin()
 
-    def consider(self, links: Mapping[int, Sequence[Link]], sizes: Mapping[int, int]) -> None:
-        """Order what is most needed; `sizes` are the bytes of the shards' states."""
+    def consider(self, links: Mapping[int, Sequence[Link]], sizes: Mapping[int, int], *, starts: bool = False) -> None:
+        """Order what is most needed; `sizes` are the bytes of the shards' states. It `starts` where the flow has only just begun."""
         needs = {shard: _rows(chain) / max(SHORTEST_ROWS, sizes.get(shard, 0) // ROW_BYTES) for shard, chain in links.items() if chain}
         most = max(needs, key=lambda shard: needs[shard], default=-1)
         rows = sum(_rows(chain) for chain in links.values())
@@ -96,15 +99,15 @@ class Compaction:
         self.behind = f"whole states are made too slowly: a start would have {rows:,} rows to apply" if far else None
         if self._is_busy or self._made is not None or self._closed.is_set():
             return
-        if most >= 0 and needs[most] >= 1:
-            self._order(most, links[most], whole=True)
+        if most >= 0 and needs[most] >= (AT_START if starts else 1):
+            self._order(most, links[most], whole=True, hurries=starts)
             return
         longest = max(links, key=lambda shard: len(links[shard]), default=-1)
         if longest >= 0 and len(links[longest]) > MOST_LINKS:
             self._order(longest, tail(links[longest]), whole=False)
 
-    def _order(self, shard: int, links: Sequence[Link], *, whole: bool) -> None:
-        order = Order(shard, tuple(links), whole, self.checkpoints.made_name(links[-1].number, shard))
+    def _order(self, shard: int, links: Sequence[Link], *, whole: bool, hurries: bool = False) -> None:
+        order = Order(shard, tuple(links), whole, self.checkpoints.made_name(links[-1].number, shard), hurries)
         self._is_busy = True
         self._pool.submit(self._make, order)
 

@@ -58,7 +58,7 @@ class RunDesk:
         self.on_caught_up: Callable[[], None] | None = None
         self.on_failure: Callable[[Exception], object] | None = None
         self.make_safe: Callable[[], None] | None = None
-        self.write_now: Callable[[], None] | None = None
+        self.between: Callable[[], None] | None = None
         self.stop_at: int | None = None
         self.taken_over: TakenOver | None = None
         self.failure: Exception | None = None
@@ -111,8 +111,8 @@ class RunDesk:
 
     def through(self, part: int) -> None:  # noqa: ARG002  # the parts' signature
         """A part is about to read in the flow's thread: what it gave is through."""
-        if self.write_now is not None:
-            self.write_now()
+        if self.between is not None:
+            self.between()
 
     def noted(self, number: int, part: int, places: dict[tuple[str, int], Place], identities: list[Entry]) -> None:
         """A part has come to the end of a checkpoint, having seen `identities` since the one before; it hands them over."""

@@ -134,7 +134,7 @@ class RunWorker:
         self.group_id = repository.config.named("+".join(sorted(job.groups)))
         self.letters = DeadLetters(repository, self.plan)
         self.desk.make_safe = self.letters.flush
-        self.desk.write_now = self.writer.write_now
+        self.desk.between = self._between
         self.readers: list[Reader] = []
         self._seen_before: list[Entry] = []
 
@@ -179,6 +179,11 @@ class RunWorker:
             restore=self._state,
             keeper=self.keeper,
         )
+
+    def _between(self) -> None:
+        """Between two batches, where the flow's thread reads."""
+        self.writer.write_now()
+        self.keeper.pack_one()
 
     def _identities(self) -> list[Entry]:
         """What all readers have seen before this start."""

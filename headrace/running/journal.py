@@ -1,6 +1,6 @@
 """The rows that a shard has applied since its last checkpoint, packed as they come.
 
-Promises that the flow waits for nothing but to put a share into a list: portions are packed by a thread, a little at a time, so that a
+Promises that to apply rows is to put a share into a list: portions are packed a little at a time, by whom the keeper chooses, so that a
 checkpoint finds most of its work done. What is packed takes a fraction of the memory. The rows come back as one share, in their order.
 """
 
@@ -15,7 +15,7 @@ from headrace.running.packing import packed, unpacked
 from operators.shares import Share, merged, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 MOST_SHARES, MOST_ROWS = 32, 16_384
 """So many shares or rows are packed as one."""
@@ -43,10 +43,10 @@ class Portion:
 
 @dataclass(slots=True)
 class Journal:
-    """The journal of a shard; `later` has somebody else call what it is given."""
+    """The journal of a shard; `later` has a portion that is full packed some time."""
 
     shard: int
-    later: Callable[[Callable[[], None]], Any]
+    later: Callable[[Portion], Any]
     portions: list[Portion] = field(default_factory=list)
     loose: list[Share] = field(default_factory=list)
     rows: int = 0
@@ -68,7 +68,7 @@ class Journal:
             self.skipped = 0
             if many:
                 self._skip()   # those of others are probably full as well
-            self.later(portion.pack)
+            self.later(portion)
 
     def _cut(self) -> Portion:
         portion = Portion(self.loose, self.rows)
@@ -104,6 +104,15 @@ def read(portions: Sequence[Any], where: str) -> list[Share]:
     return [unpacked(portion, where) for portion in portions]
 
 
-def portion_of(share: Share | None) -> list[Portion]:
-    """A share as what `written` takes."""
-    return [] if share is None else [Portion([share], rows_of(share))]
+def portions_of(shares: Iterable[Share]) -> Iterator[Portion]:
+    """Shares as what `written` takes: portions that are about full, since whoever applies one rests behind it."""
+    loose: list[Share] = []
+    rows = 0
+    for share in shares:
+        loose.append(share)
+        rows += rows_of(share)
+        if rows >= MOST_ROWS:
+            yield Portion(loose, rows)
+            loose, rows = [], 0
+    if loose:
+        yield Portion(loose, rows)

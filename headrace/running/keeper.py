@@ -3,14 +3,17 @@
 The rows that a shard has applied are its journal (`headrace.running.journal`). A checkpoint writes the journal since the one before, as one
 link of a chain that begins with a whole state; of long chains shorter ones are made beside the flow (`headrace.running.compaction`).
 Promises that the flow waits for nothing but to hand its journal over: one file for all shards of the process is written by a thread, and
-noted when it and all sinks are safe. A checkpoint that comes while the one before is still being written is left out, unless it is the
+noted when it and all sinks are safe. A flow that has the time packs its journal itself, between two batches: a thread would ask it for the
+interpreter in the middle of one. A checkpoint that comes while the one before is still being written is left out, unless it is the
 last; its rows belong to the next. Where one cannot be written nothing is noted, the journal goes on, and `trouble` says why.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT_S = 30.0
 """A checkpoint that takes longer to be written is said; the last one is waited for so long."""
+MOST_FULL = 8
+"""So many portions wait for the flow to pack them; with more of them it has no time for it."""
 RESTS = 2.0
 """The thread that writes one rests so many times as long as it worked: the flow waits for the interpreter and for processors."""
 
@@ -87,6 +92,8 @@ class FileKeeper:
         self._round: _Round | None = None
         self._left_out = 0
         self._bases: dict[int, dict[str, Any]] = {}
+        self._full: deque[Portion] = deque()
+        self._starts = start is not None
         self._safe = threading.Condition()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="headrace-keep")
         self._pace = Pace(RESTS)
@@ -109,6 +116,8 @@ class FileKeeper:
         if self.start is None or shard not in self.start.shards:
             return None, None, []
         mine.links = list(self.start.shards[shard])
+        if self.compaction is not None:
+            self.compaction.expect(sum(link.rows for link in mine.links))
         shares: list[Share] = []
         held: list[Piece] = []
         for link in mine.links:
@@ -148,6 +157,16 @@ class FileKeeper:
         if self.compaction is not None:
             self.compaction.expect(rows)
 
+    def pack_one(self) -> None:
+        """Pack a portion of a journal, where one is full; the flow calls it between two batches, if it does."""
+        with contextlib.suppress(IndexError):
+            self._full.popleft().pack()
+
+    def _pack_later(self, portion: Portion) -> None:
+        self._full.append(portion)
+        if len(self._full) > MOST_FULL:
+            self._pool.submit(self.pack_one)
+
     def seal(self, number: int, shard: int, freeze: Callable[[], dict[str, Any]]) -> None:
         """The journal of a checkpoint ends here, unless the one before is still being written."""
         mine = self._shard(shard)
@@ -158,6 +177,7 @@ class FileKeeper:
             if found is not None:
                 found.awaited |= {(shard, what) for what in ("kept", *self.sinks)}
             mine.sealed = mine.journal.take()
+            self._full.clear()   # what is still to be packed of it is packed by whoever writes it
             mine.freeze = freeze
 
     def _begun(self, number: int) -> bool:
@@ -185,6 +205,9 @@ class FileKeeper:
         mine.size_bytes = sum(key.state.size_bytes for key in keys)
         if self.watch is not None:
             self.watch.sized(shard, sum(key.state.entities for key in keys), mine.size_bytes)
+        if self._starts and all(each.size_bytes for each in self.shards.values()):
+            self._starts = False
+            self._pool.submit(self._consider, starts=True)
         found = self._round
         if mine.freeze is None or found is None:
             return
@@ -238,8 +261,7 @@ class FileKeeper:
                 self.shards[shard].links = chain
             self.written_bytes += sum(part.size for part in parts.values())
             self.failure = None
-            if self.compaction is not None:
-                self.compaction.consider(chains, {shard: mine.size_bytes for shard, mine in list(self.shards.items())})
+            self._consider()
         # whatever it is, no row may be missing from the next one
         except Exception as error:  # noqa: BLE001
             for shard, (portions, _) in found.kept.items():
@@ -252,8 +274,15 @@ class FileKeeper:
                 found.ended = True
                 self._safe.notify_all()
 
+    def _consider(self, *, starts: bool = False) -> None:
+        """Have made what the chains need."""
+        if self.compaction is not None:
+            shards = dict(self.shards)
+            sizes = {shard: mine.size_bytes for shard, mine in shards.items()}
+            self.compaction.consider({shard: mine.links for shard, mine in shards.items()}, sizes, starts=starts)
+
     def _shard(self, shard: int) -> _Shard:
         found = self.shards.get(shard)
         if found is None:
-            found = self.shards[shard] = _Shard(Journal(shard, self._pool.submit))
+            found = self.shards[shard] = _Shard(Journal(shard, self._pack_later))
         return found

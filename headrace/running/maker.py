@@ -64,6 +64,7 @@ class MakerProcess:
         told = {"shard": order.shard, "links": [astuple(link) for link in order.links], "whole": order.whole, "name": order.name}
         try:
             with self._lock:
+                told["hurries"] = order.hurries or self._hurries
                 process.stdin.write(json.dumps(told).encode() + b"\n")
                 process.stdin.flush()
             line = process.stdout.readline()
@@ -197,6 +198,7 @@ def main() -> None:
     while True:
         told = orders.get()
         order = Order(told["shard"], tuple(Link(*link) for link in told["links"]), told["whole"], told["name"])
+        pace.begin(hurries=told["hurries"])
         try:
             answer: dict[str, Any] = {"link": astuple(making.make(order))}
         except (StorageError, OSError) as error:

@@ -20,7 +20,7 @@ from operators.rollup import KeyRollup
 from operators.shares import Told, merged
 from operators.state import KeyState
 
-from .journal import portion_of, read, written
+from .journal import portions_of, read, written
 from .packing import packed
 
 if TYPE_CHECKING:
@@ -39,12 +39,15 @@ Partitions = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be made: of these links of a shard that follow one another, the `whole` state or the rows as one; under this name."""
+    """What is to be made: of these links of a shard that follow one another, the `whole` state or the rows as one; under this name, and
+    without rests where it `hurries`.
+    """
 
     shard: int
     links: tuple[Link, ...]
     whole: bool
     name: str
+    hurries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,9 @@ class Making:
         shares: list[Share] = []
         held: list[Piece] = []
         for link in links:
-            share, held = rows_at(self.checkpoints, link, self.partitions)
-            shares += [] if share is None else [share]
-        return written(portion_of(merged(shares) if shares else None)), held, self.partitions
+            found, held = shares_at(self.checkpoints, link, self.partitions)
+            shares += found
+        return written(portions_of(shares), self.checkpoints.rest), held, self.partitions
 
     def state(self, links: Sequence[Link]) -> dict[str, Any]:
         """The whole state behind links, of which the first may be one."""

@@ -16,7 +16,7 @@ from operators.messages import Piece
 from operators.shares import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 
 def share(first: int, rows: int) -> Share:
@@ -33,14 +33,14 @@ def numbers(portions: Sequence[Portion]) -> list[int]:
 @given(st.integers(0, 7), st.lists(st.integers(0, 40), max_size=300), st.data())
 def test_rows_come_back_in_their_order(shard: int, sizes: list[int], data: st.DataObject) -> None:
     """Whenever the thread comes to pack, and wherever a checkpoint ends."""
-    waiting: list[Callable[[], None]] = []
+    waiting: list[Portion] = []
     journal, wanted, got = Journal(shard, waiting.append), list[int](), list[int]()
     for size in sizes:
         journal.add(share(len(wanted), size), size)
         wanted += range(len(wanted), len(wanted) + size)
         what = data.draw(st.sampled_from(["nothing"] * 8 + ["pack", "checkpoint", "failure"]))
         if what == "pack" and waiting:
-            waiting.pop(0)()
+            waiting.pop(0).pack()
         elif what == "checkpoint":
             got += numbers(journal.take())
         elif what == "failure":
@@ -73,7 +73,7 @@ def test_they_are_in_turns_again_when_all_were_cut_at_once(together: str) -> Non
 
 def packed_after(shard: int, shares: int, rows: int, others: Mapping[int, int] | None = None, taken: Collection[int] = ()) -> list[int]:
     """Behind which of so many shares of so many rows a portion is packed; `others` have other rows, behind those `taken` is a checkpoint."""
-    waiting: list[Callable[[], None]] = []
+    waiting: list[Portion] = []
     journal, found = Journal(shard, waiting.append), []
     for number in range(shares):
         count = (others or {}).get(number, rows)
@@ -91,7 +91,7 @@ def test_the_thread_and_a_checkpoint_do_not_pack_a_portion_twice() -> None:
     with ThreadPoolExecutor(1) as pool:
         hold = threading.Event()
         pool.submit(hold.wait)
-        journal = Journal(0, pool.submit)
+        journal = Journal(0, lambda portion: pool.submit(portion.pack))
         for n in range(3 * MOST_SHARES):
             journal.add(share(n, 1), 1)
         portions = journal.take()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ import pytest
 from headrace.errors import StorageError
 from headrace.running.checkpoints import Checkpoints, Complete, Link
 from headrace.running.compaction import MOST_LINKS, SHORTEST_ROWS, Compaction, tail
-from headrace.running.keeper import FileKeeper
+from headrace.running.journal import MOST_SHARES
+from headrace.running.keeper import MOST_FULL, FileKeeper
 from headrace.running.making import rows_at
 from headrace.running.packing import Damaged, packed, unpacked
 from operators.messages import Piece
@@ -110,16 +112,48 @@ def test_what_could_not_be_noted_is_in_the_next_one_once(tmp_path: Path, monkeyp
     assert rows(checkpoints, keeper.shards[0].links) == [[1, 2, 3], [4]]
 
 
+def test_a_flow_with_time_packs_its_journal_itself_and_never_what_is_being_written(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(str(tmp_path / "state"))
+    keeper = make_keeper(checkpoints)
+    hold = threading.Event()
+    keeper._pool.submit(hold.wait, 10)
+
+    def packed_yet() -> list[bool]:
+        return [not portion.shares for portion in keeper.shards[0].journal.portions]
+
+    for n in range(2 * MOST_SHARES):
+        keeper.applied(share(n))
+    assert packed_yet() == [False, False]
+    keeper.pack_one()
+    assert packed_yet() == [True, False]
+    sealed(keeper, 1)
+    taken = keeper._round.kept[0][0]   # type: ignore[union-attr]
+    keeper.pack_one()
+    assert [not portion.shares for portion in taken] == [True, False]
+    # without the flow's help somebody else does it, when many wait
+    for n in range((MOST_FULL + 2) * MOST_SHARES):
+        keeper.applied(share(n))
+    hold.set()
+    keeper.settle()
+    assert packed_yet() == [True, True] + [False] * MOST_FULL
+    sealed(keeper, 2)
+    keeper.close()
+    wanted = [list(range(2 * MOST_SHARES)), list(range((MOST_FULL + 2) * MOST_SHARES))]
+    assert rows(checkpoints, keeper.shards[0].links) == wanted
+
+
 class Slow:
     """Makes nothing but a file, when it is told to; may fail first."""
 
     def __init__(self, checkpoints: Checkpoints, *failures: Exception) -> None:
         self.checkpoints, self.failures = checkpoints, list(failures)
         self.orders: list[Order] = []
+        self.begun = 0
         self.goes_on = threading.Semaphore(0)
 
     def begin(self) -> None:
         """Nothing is to be started."""
+        self.begun += 1
 
     def hurry(self, much: bool) -> None:
         """It is as fast as it is."""
@@ -179,6 +213,47 @@ def test_what_is_made_waits_for_the_next_checkpoint_and_stays_until_it_counts(tm
     checkpoints.tidy(complete, all_others=True)
     assert {path.name for path in (tmp_path / "state").iterdir()} == {name, "state-000000000004-00"}
     keeper.close()
+
+
+def test_a_start_has_made_what_is_half_due(tmp_path: Path) -> None:
+    """At once and without rests, and only then: what is due later is made beside the flow, with rests."""
+    checkpoints = Checkpoints(str(tmp_path / "state"))
+    half = SHORTEST_ROWS // 2
+    parts = {shard: packed(([], [], ())) for shard in (0, 1, 2)}
+    chains = {shard: [replace(link, rows=half + shard - 1)] for shard, link in checkpoints.write_parts(1, 0, parts, dict.fromkeys(parts, 0)).items()}
+
+    def begun(last: int) -> tuple[Slow, FileKeeper]:
+        maker = Slow(checkpoints)
+        start = Complete(1, {}, [], {shard: chains[shard] for shard in range(last + 1)})
+        keeper = FileKeeper(checkpoints, [], [], [], start, compaction=Compaction(checkpoints, maker))
+        for shard in start.shards:
+            keeper.restore(shard)
+        for shard in start.shards:
+            assert maker.orders == []
+            keeper.keep(shard, [Something()])   # type: ignore[list-item]
+        keeper.settle()
+        maker.goes_on.release()
+        keeper.compaction.settle()   # type: ignore[union-attr]
+        return maker, keeper
+
+    maker, keeper = begun(0)
+    assert (maker.begun, maker.orders) == (1, [])
+    keeper.close()
+    maker, keeper = begun(2)
+    assert [(order.shard, order.whole, order.hurries) for order in maker.orders] == [(2, True, True)]
+    keeper.applied(Share(1, pieces=share(7).pieces))
+    keeper.seal(2, 1, lambda: {"held": []})
+    for shard in (0, 1, 2):
+        keeper.keep(shard, [Something()])   # type: ignore[list-item]
+    keeper.settle()
+    assert len(maker.orders) == 1
+    keeper.close()
+
+
+class Something(Nothing):
+    """A state with some."""
+
+    entities = size_bytes = 1000
 
 
 def test_many_short_links_become_one(tmp_path: Path) -> None:

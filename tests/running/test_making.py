@@ -6,13 +6,15 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from headrace.running.checkpoints import Checkpoints
-from headrace.running.journal import portion_of, written
-from headrace.running.making import Order, rows_at
+from headrace.running.journal import portions_of, written
+from headrace.running.making import Making, Order, rows_at, shares_at
 from headrace.running.packing import packed
-from operators.shares import NOTHING_YET, Share, Told, joined_points
+from operators.messages import Piece
+from operators.shares import NOTHING_YET, Share, Told, joined_points, rows_of
 from replay.tables import archive_logs
 from tests.replay.shop import make_shop
 from tests.running.line import Shards, played
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from headrace.running.checkpoints import Link
-    from headrace.running.making import Making
 
 NAMES = ("activity", "money", "popular", "pair")
 
@@ -49,8 +50,12 @@ def shortened(making: Making, checkpoints: Checkpoints, shard: int, chain: list[
     return chain
 
 
-@pytest.mark.parametrize("seed,portion", [(1, 2), (2, 8), (3, 20), (4, 5), (5, 12)])
-def test_a_made_state_goes_on_as_the_one_it_was_made_of(shop: Any, tmp_path: Path, seed: int, portion: int) -> None:
+@pytest.mark.parametrize("seed,portion,most", [(1, 2, 1), (2, 8, 16_384), (3, 20, 30), (4, 5, 7), (5, 12, 16_384)])
+def test_a_made_state_goes_on_as_the_one_it_was_made_of(
+    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, portion: int, most: int
+) -> None:
+    """Also of links that were joined, in portions of at least so many rows."""
+    monkeypatch.setattr("headrace.running.journal.MOST_ROWS", most)
     groups, topics = shop
     rng = random.Random(seed)
     checkpoints = Checkpoints(str(tmp_path / "state"))
@@ -90,9 +95,33 @@ def test_partitions_that_were_found_since_then_do_not_mix_up_the_others(tmp_path
     theirs, ours = (("a", 0), ("b", 0), ("gone", 0)), (("a", 0), ("a", 1), ("b", 0))
     points = (np.array([0, 1, 2, 1]), np.array([10, 11, 12, 13]), np.array([1, 2, 3, 4]), np.array([1, 0, 1, 1], np.uint8))
     share = Share(3, told=Told({0: 20, 1: NOTHING_YET, 2: 21}, points))
-    links = checkpoints.write_parts(1, 0, {3: packed((written(portion_of(share)), [], theirs))}, {3: 0})
+    links = checkpoints.write_parts(1, 0, {3: packed((written(portions_of([share])), [], theirs))}, {3: 0})
     found, held = rows_at(checkpoints, links[3], ours)
     assert found is not None
     assert found.told is not None
     assert (found.told.upto, held) == ({0: 20, 2: NOTHING_YET}, [])
     assert [column.tolist() for column in found.told.points] == [[0, 2, 2], [10, 11, 13], [1, 2, 4], [1, 0, 1]]
+
+
+def test_who_reads_joined_links_rests_between_their_portions(tmp_path: Path) -> None:
+    """They are not one portion that is applied in one go."""
+    checkpoints = Checkpoints(str(tmp_path / "state"))
+    links = []
+    for number in range(1, 6):
+        shares = [rows_of_one(number * 100_000 + n * 8_000, 8_000) for n in range(4)]
+        links.append(checkpoints.write_parts(number, 0, {3: packed((written(portions_of(shares)), [], ()))}, {3: 32_000})[3])
+    rests: list[int] = []
+    making = Making(checkpoints, None, (), ())   # type: ignore[arg-type]
+    checkpoints.rest = lambda: rests.append(1)
+    link = making.make(Order(3, tuple(links), False, checkpoints.made_name(5, 3)))
+    portions, _ = shares_at(checkpoints, link, ())
+    # those of the links have 24,000 and 8,000
+    assert [rows_of(share) for share in portions] == [24_000, *[32_000] * 4, 8_000]
+    assert len(rests) >= len(portions)
+    numbers = [n for share in portions for piece in share.pieces for n in piece.batch.column("n").to_pylist()]
+    assert numbers == [number * 100_000 + n for number in range(1, 6) for n in range(32_000)]
+
+
+def rows_of_one(first: int, rows: int) -> Share:
+    """Rows of one piece, numbered from `first`."""
+    return Share(3, pieces=[Piece(0, 0, 0, (0, 0), pa.record_batch({"n": pa.array(range(first, first + rows), pa.int64())}))])
