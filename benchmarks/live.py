@@ -105,6 +105,8 @@ def main(arguments: list[str] | None = None, on: Broker | None = None) -> dict[s
             print(f"p50 {statistics.median(medians):.0f} ms, p99 {figures['visible p99 ms']:.0f} ms")
             print(f"the slowest of a tenth of a second: {statistics.median(tenths):.0f} ms in half of them")
             print(f"bare produce → consume p99 {figures['bare p99 ms']:.0f} ms: {ratio:.2f} × (target ≤ 2)")
+            for name, text in (("visible", "p99 of the segments"), ("bare", "of the bare ones")):
+                print(f"{text}, ms: {' '.join(format(each['p99_ms'], '.0f') for each in found[name])}")
     return figures
 
 

@@ -10,7 +10,6 @@ last; its rows belong to the next. Where one cannot be written nothing is noted,
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import deque
@@ -159,8 +158,11 @@ class FileKeeper:
 
     def pack_one(self) -> None:
         """Pack a portion of a journal, where one is full; the flow calls it between two batches, if it does."""
-        with contextlib.suppress(IndexError):
-            self._full.popleft().pack()
+        try:
+            portion = self._full.popleft()
+        except IndexError:
+            return
+        portion.pack()
 
     def _pack_later(self, portion: Portion) -> None:
         self._full.append(portion)
