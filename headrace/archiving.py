@@ -288,6 +288,7 @@ class ArchiveRun:
         from bytewax._bytewax import run_main
 
         from flows.archive import build
+        from headrace.running.collecting import collected_seldom
         from operators.decode import Decoder
         from operators.intake import Intake
         from sinks.log import LogStep
@@ -302,7 +303,7 @@ class ArchiveRun:
 
         flow = build(TopicInput(self.reader, self.tick), intake, lambda: LogStep(self))
         try:
-            with _signals(self.stop):
+            with _signals(self.stop), collected_seldom():
                 run_main(flow, epoch_interval=timedelta(seconds=10))
             self._retained_s = float("-inf")
             self._tidy(time.monotonic())

@@ -7,7 +7,6 @@ them. `RunWorker.execute` returns when the run was stopped and its last checkpoi
 
 from __future__ import annotations
 
-import gc
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.errors import HeadraceError
 from headrace.plan import build as build_plan
+from headrace.running.collecting import collected_seldom
 from operators.kernels import tables as t
 from operators.keys import is_word
 from operators.layout import build_layout
@@ -227,12 +227,13 @@ class RunWorker:
 
     def execute(self, addresses: list[str] | None = None) -> None:
         """Run until a stop is asked for; the last checkpoint counts then, or `HeadraceError` says that it does not. Once only."""
+        with collected_seldom():
+            self._execute(addresses)
+
+    def _execute(self, addresses: list[str] | None) -> None:
         from bytewax._bytewax import cluster_main, run_main
 
         interval = timedelta(seconds=self.job.options.epoch_s)
-        # what is there now is there to stay: a collection that looks through all of it holds every thread for a tenth of a second
-        gc.collect()
-        gc.freeze()
         # the flow lets go of the interpreter in every kernel, and is not to wait five milliseconds each time for whoever took it
         sys.setswitchinterval(SWITCH_S)
         try:
@@ -258,5 +259,3 @@ class RunWorker:
             self.writer.close()
             for store in self.stores:
                 store.close()
-            # who starts over lets go of all of this
-            gc.unfreeze()
