@@ -225,12 +225,9 @@ class RunWorker:
         for reader in self.readers[:1]:
             reader.commit(offsets)
 
+    @collected_seldom()
     def execute(self, addresses: list[str] | None = None) -> None:
         """Run until a stop is asked for; the last checkpoint counts then, or `HeadraceError` says that it does not. Once only."""
-        with collected_seldom():
-            self._execute(addresses)
-
-    def _execute(self, addresses: list[str] | None) -> None:
         from bytewax._bytewax import cluster_main, run_main
 
         interval = timedelta(seconds=self.job.options.epoch_s)
