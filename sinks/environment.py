@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import lmdb
 
 from headrace.errors import StorageError
+from sinks.online import NoStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,7 +121,7 @@ class Environment:
     def _opened(self) -> Any:
         if self.read_only and not self._file.exists():
             text = f"there is no online store at {self.folder}: headrace replay --online or headrace run fills it"
-            raise StorageError(text, folder=str(self.folder))
+            raise NoStore(text, folder=str(self.folder))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / "lock.mdb").exists():

@@ -44,6 +44,10 @@ class LmdbStore:
         self._numbers: dict[tuple[str, str], int] = {}
         self._closed = False
 
+    def declare(self, table: StepTable) -> None:
+        """Makes a table known."""
+        self._number(table)
+
     def write(self, table: StepTable, batch: pa.RecordBatch) -> int:
         """Takes steps and says how many of them stand now."""
         if not batch.num_rows:
@@ -113,7 +117,7 @@ class LmdbStore:
         return batches
 
     def tables(self) -> list[StepTable]:
-        """The tables that have been written, by group, the newest last."""
+        """The tables that have been written or declared, by group, the newest last."""
         found = self._shared.look(_tables)
         return [table for _, table in sorted(found, key=lambda each: (each[1].group, each[0]))]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from headrace.errors import ConfigError, did_you_mean
+from headrace.errors import ConfigError, StorageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,10 @@ TIME, ARRIVAL, N = "_time", "_arrival", "_n"
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 SCHEMES = ("lmdb",)
+
+
+class NoStore(StorageError):
+    """There is no store at this address yet, and whoever asked only reads."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,14 @@ class StepTable:
 class OnlineStore(Protocol):
     """One store, opened by its URL.
 
-    Order: `write` and `flush` as often as wanted, in any order over tables, then `close` once. Every method blocks, may be called from any
-    thread of the process that opened the store, and raises `StorageError` where the store fails; a write that raised may have taken effect
-    in part and may be repeated.
+    Order: `declare`, `write` and `flush` as often as wanted, in any order over tables, then `close` once. Every method blocks, may be
+    called from any thread of the process that opened the store, and raises `StorageError` where the store fails; a write that raised may
+    have taken effect in part and may be repeated.
     """
+
+    def declare(self, table: StepTable) -> None:
+        """Makes a table known, to which nothing may be written for long; does nothing where it is."""
+        ...
 
     def write(self, table: StepTable, batch: pa.RecordBatch) -> int:
         """Takes steps and says how many of them stand now.
@@ -74,7 +82,7 @@ class OnlineStore(Protocol):
         ...
 
     def tables(self) -> list[StepTable]:
-        """The tables that have been written, by group, the newest last."""
+        """The tables that have been written or declared, by group, the newest last."""
         ...
 
     def close(self) -> None:
@@ -85,7 +93,8 @@ class OnlineStore(Protocol):
 def open_store(url: str, *, read_only: bool = False) -> OnlineStore:
     """The store at `url`; `read_only` for those that never write, which then make no store where there is none.
 
-    Raises `ConfigError` for a kind of store that does not exist, `StorageError` for one that cannot be opened.
+    Raises `ConfigError` for a kind of store that does not exist, `StorageError` for one that cannot be opened, `NoStore` for one to read
+    that is not there.
     """
     scheme, slashes, rest = url.partition("://")
     if not slashes or scheme not in SCHEMES:

@@ -54,7 +54,8 @@ DOCUMENTS: dict[str, tuple[str, dict[str, str]]] = {
         "ended": "false where it was stopped",
     }),
     "run": ("one object", {
-        "groups": "", "start": "how it would start", "unreadable": "why a checkpoint cannot be used, or null",
+        "groups": "", "start": "how it would start", "unreadable": "why a checkpoint is not used, or null",
+        "unfilled": "what a store lacks all the same, or null",
         "partitions": "each with source, partition, offset, low and high", "gaps": "each with source, partition, first and behind",
         "state": "bytes by key: of an entity, of an event", "stores": "name and URL",
     }),

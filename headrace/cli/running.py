@@ -177,6 +177,8 @@ def _started(start: Start) -> str:
         told = f"reading Kafka from the instant on, {partitions}"
     else:
         told = f"reading Kafka from its beginning, {partitions}"
+    if start.unfilled:
+        told += f"; {start.unfilled}, and lacks every entity until its next step: Kafka has dropped what a state made anew would need"
     return f"{start.unreadable}: the state was made anew; {told}" if start.unreadable else told
 
 
@@ -197,13 +199,14 @@ def _dry_run(repository: Repository, names: list[str], groups: Any, start: Start
     ]
     if as_json:
         print_json({
-            "groups": [group.name for group in groups], "start": start.how, "unreadable": start.unreadable,
+            "groups": [group.name for group in groups], "start": start.how, "unreadable": start.unreadable, "unfilled": start.unfilled,
             "partitions": [dict(zip(("source", "partition", "offset", "low", "high"), row, strict=True)) for row in rows],
             "gaps": [dict(zip(("source", "partition", "first", "behind"), gap, strict=True)) for gap in start.gaps],
             "state": {key: {"entity_bytes": one, "event_bytes": other} for key, (one, other) in sizes.items()}, "stores": stores,
         })  # fmt: skip
         return
-    say(f"{', '.join(names)} would start from {start.how}" + (f"; {start.unreadable}" if start.unreadable else ""))
+    why = start.unreadable or start.unfilled
+    say(f"{', '.join(names)} would start from {start.how}" + (f"; {why}" if why else ""))
     print_rows(["source", "partition", "from offset", "first in Kafka", "behind the last"], rows, [False, True, True, True, True])
     for key, (entity, event) in sizes.items():
         print(f"state: about {entity:,} bytes for each {key}, and {event:,} for each event in the longest window")

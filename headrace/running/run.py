@@ -35,6 +35,7 @@ from .metrics import serving
 from .packing import Damaged
 from .starting import ARCHIVE, Gap, Start, checkpoints_of, find_start, gap_text, kafka_settings, topics_of
 from .steps import make_step_topics
+from .unfilled import unfilled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,8 +64,10 @@ def plan_run(
 
     groups = groups_of(repository.resolve(list(names)))
     since_us = None if since is None else parse_time(since, "from")
-    anew = fresh or since is not None
-    return groups, find_start(repository, groups, checkpoints_of(repository, groups), since_us, anew, shards_for(processes), damage)
+    return groups, find_start(
+        repository, groups, checkpoints_of(repository, groups), since_us, fresh or since is not None, shards_for(processes), damage,
+        lambda: unfilled(repository, groups, kafka_settings(repository)),
+    )  # fmt: skip
 
 
 def run(

@@ -21,7 +21,7 @@ from .gaps import dropped_and_loaded
 from .kept import checkpoint_of, made_of_other, places_of_unused, told_by, what_is_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from headrace.groups import FeatureGroup
     from headrace.plan.model import Plan
@@ -42,8 +42,8 @@ class Start:
 
     `how` is one of checkpoint, archive, beginning, instant; `places` has every partition that is read, `ended` those that the archive
     alone holds; `low` and `high` are Kafka's offsets; `skip_upto` by source the arrival of the last loaded row; `gaps` what is missing, as
-    (source, partition, first, behind the last); `unreadable` why a checkpoint that is there is not used; `kept` what the folder of the
-    checkpoints is to say of itself.
+    (source, partition, first, behind the last); `unreadable` why a checkpoint that is there is not used; `unfilled` what a store lacks and
+    will lack; `kept` what the folder of the checkpoints is to say of itself.
     """
 
     how: str
@@ -56,6 +56,7 @@ class Start:
     gaps: tuple[tuple[str, int, int, int], ...] = ()
     shards: int = FEW_SHARDS
     unreadable: str | None = None
+    unfilled: str | None = None
     kept: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -106,9 +107,11 @@ def find_start(
     fresh: bool,
     shards: int = FEW_SHARDS,
     damage: str | None = None,
+    lacking: Callable[[], str | None] = lambda: None,
 ) -> Start:
     """Where the groups start; `since_us` is `--from`, `fresh` leaves a checkpoint aside, `damage` says why it cannot be. Writes nothing.
 
+    `lacking` says what a store has not of that which the state has told: it is made anew for that, unless it would lack something itself.
     Raises `OtherTopic` where it is the archive of another topic that they would start from.
     """
     from headrace.archive import last_loaded_arrival, loaded_ends
@@ -124,15 +127,19 @@ def find_start(
     if fresh:
         return replace(found.anew(since_us), shards=shards, kept=kept)
     told = told_by(checkpoints)
-    unreadable = damage or made_of_other(checkpoints, told, kept)
+    unreadable, standing = damage or made_of_other(checkpoints, told, kept), None
     if unreadable is None:
         # rows that retention has removed since are in the state
         loaded = {name: told.get("loaded", {}).get(name, {}) | ends for name, ends in kept["loaded"].items()}
         complete, unreadable = checkpoint_of(checkpoints, kept | {"loaded": loaded})
         if complete is not None:
-            return replace(found.from_checkpoint(complete), shards=shards, kept=kept | {"loaded": loaded})
+            standing = replace(found.from_checkpoint(complete), shards=shards, kept=kept | {"loaded": loaded})
+            unreadable = lacking()
+            if unreadable is None:
+                return standing
     found = replace(found, before=places_of_unused(checkpoints, told, topics))
-    return replace(found.anew(since_us), shards=shards, unreadable=unreadable, kept=kept)
+    anew = replace(found.anew(since_us), shards=shards, unreadable=unreadable, kept=kept)
+    return replace(standing, unfilled=unreadable) if standing is not None and anew.gaps else anew
 
 
 @dataclass(frozen=True, slots=True)

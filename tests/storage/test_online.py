@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from headrace.errors import ConfigError, StorageError
 from headrace.types import parse_type
 from sinks.lmdb import LmdbStore
-from sinks.online import SCHEMES, OnlineStore, StepTable, open_store
+from sinks.online import SCHEMES, NoStore, OnlineStore, StepTable, open_store
 from tests.storage.samples import schema
 
 if TYPE_CHECKING:
@@ -213,6 +214,17 @@ def test_nothing_is_nothing(store: OnlineStore) -> None:
     assert list(store.scan(SIMPLE)) == []
 
 
+def test_a_declared_table_is_known_and_empty(store: OnlineStore, url: str) -> None:
+    store.declare(SIMPLE)
+    assert (store.tables(), list(store.scan(SIMPLE))) == ([SIMPLE], [])
+    assert read(store, SIMPLE, (1,)) == [(1, None, None, None, None, None)]
+    store.write(SIMPLE, steps(SIMPLE, (1, 5, 10, 1, 5, 0.5)))
+    store.declare(SIMPLE)
+    with closing(open_store(url, read_only=True)) as other:
+        assert other.tables() == [SIMPLE]
+        assert read(other, SIMPLE, (1,)) == [(1, 5, 10, 1, 5, 0.5)]
+
+
 def test_other_processes_read_while_one_writes(store: OnlineStore, url: str) -> None:
     """The reader sees whole batches only, and each later state at once."""
     code = f"""
@@ -292,7 +304,7 @@ def test_stores_that_are_none(address: str, text: str) -> None:
 
 
 def test_a_store_to_read_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(NoStore) as caught:
         open_store(f"lmdb://{tmp_path}/none", read_only=True)
     assert str(caught.value) == f"there is no online store at {tmp_path}/none: headrace replay --online or headrace run fills it"
     assert not (tmp_path / "none").exists()

@@ -1,0 +1,97 @@
+"""A store that was emptied or added, and a topic of steps that was not there, on a real broker: the next run fills them, or says what they lack."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from headrace.repository import Repository
+from sinks.online import open_store
+from tests.faults.live import RUN, SEED, caught_up, done, judge, messages_of_steps, running, steps, stop, until
+from tests.faults.shop import Message, make_repository, messages, produce, read_topic
+from tests.faults.test_begin import begin_us
+from tests.kafka.test_consumer import delete_before
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.faults.live import Log
+    from tests.kafka.broker import Broker
+
+def runs(folder: Path, log: Log, *more: str) -> str:
+    """What a run says that catches up with the log and is stopped."""
+    told = folder / "run.log"
+    before = len(told.read_text()) if told.exists() else 0
+    with running(folder, *RUN, *more) as process:
+        caught_up(folder, log, process)
+        until(lambda: "headrace: " in told.read_text()[before:], folder, process)
+        stop(process, folder)
+    return told.read_text()[before:]
+
+
+def test_an_emptied_store_is_filled(broker: Broker, tmp_path: Path) -> None:
+    topic = broker.topic(2, "faults")
+    folder = make_repository(tmp_path / "shop", broker, topic)
+    produce(broker, topic, messages(SEED, 600, 2, begin_us()))
+    log = read_topic(broker, topic)
+    runs(folder, log)
+    shutil.rmtree(folder / "online")
+    code, told = done(folder, *RUN, "--dry-run")
+    assert (code, "would start from beginning; the online store 'local' holds nothing of group 'activity'" in told) == (0, True), told
+    assert not (folder / "online").exists()
+    told = runs(folder, log)
+    assert "the online store 'local' holds nothing of group 'activity': the state was made anew; reading Kafka from its beginning" in told
+    judge(folder, topic, log)
+    assert "going on from checkpoint" in runs(folder, log)
+
+
+def test_an_added_store_and_topic_are_filled(broker: Broker, tmp_path: Path) -> None:
+    """From the archive, which Kafka no longer has the beginning of."""
+    topic = broker.topic(2, "faults")
+    folder = make_repository(tmp_path / "shop", broker, topic, topic)
+    produce(broker, topic, messages(SEED, 600, 2, begin_us()))
+    log = read_topic(broker, topic)
+    runs(folder, log)
+    assert done(folder, "archive", topic, "--once")[0] == 0
+    delete_before(broker, topic, 100)
+    settings = folder / "headrace.toml"
+    settings.write_text(settings.read_text().replace('["local"]', '["local", "second"]') + '[stores.second]\nurl = "lmdb://second"\n')
+    told = runs(folder, log)
+    assert "the online store 'second' holds nothing of group 'activity': the state was made anew; the archive is replayed" in told
+    url = Repository(folder).config.store_url("second")
+    with closing(open_store(url, read_only=True)) as store:
+        (table,) = store.tables()
+        filled = [row for batch in store.scan(table) for row in batch.to_pylist()]
+    assert {row["user_id"]: row["ever"] for row in filled} == {user: row["ever"] for user, row in steps(folder).items()}
+    settings.write_text(settings.read_text() + "[steps]\ntopics = true\n")
+    told = runs(folder, log)
+    assert f"there is no topic '{topic}.activity.steps' of the steps of group 'activity': the state was made anew; the archive" in told
+    assert set(messages_of_steps(broker, f"{topic}.activity.steps")) == set(steps(folder))
+    judge(folder, topic, log)
+    assert "going on from checkpoint" in runs(folder, log)
+
+
+def test_what_cannot_be_filled_is_told(broker: Broker, tmp_path: Path) -> None:
+    """A state that Kafka has dropped the beginning of is worth more than the store: it is gone on with."""
+    topic = broker.topic(1, "faults")
+    folder = make_repository(tmp_path / "shop", broker, topic)
+    sent = messages(SEED, 600, 1, begin_us())
+    last = Message(json.dumps({"id": 600, "user_id": 7, "amount": 1, "ts": sent[-1].at_us}).encode(), b"7", sent[-1].at_us, 0)
+    produce(broker, topic, sent)
+    log = read_topic(broker, topic)
+    runs(folder, log)
+    before = steps(folder)
+    delete_before(broker, topic, 300)
+    shutil.rmtree(folder / "online")
+    with running(folder, *RUN) as process:
+        produce(broker, topic, [last])
+        until(lambda: 7 in steps(folder), folder, process)
+        stop(process, folder)
+    lacks = "holds nothing of group 'activity', and lacks every entity until its next step: Kafka has dropped what a state made anew would need"
+    assert f"; the online store 'local' {lacks}" in (folder / "run.log").read_text()
+    found = steps(folder)
+    assert set(found) < set(before)
+    counts = {each: row["ever"] + (each == 7) for each, row in before.items() if each in found}
+    assert {each: row["ever"] for each, row in found.items()} == counts, "the state is whole"
