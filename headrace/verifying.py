@@ -2,7 +2,8 @@
 
 It promises that every cell of a stored step is compared, what is finished at the look-up by what it is finished from; that an entity whose
 step has seen more than is archived is told apart and not counted. The place is the step's (arrival, n, time): a replay stands there in its
-last step that is not behind it. It relies on the archive, and on Kafka to say whether more has come than is archived.
+last step that is not behind it. Entities of the log are taken too, and looked up in the store, since what a store has lost or never had
+stands at no place in it. It relies on the archive, and on Kafka to say whether more has come than is archived.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ import pyarrow as pa
 
 from headrace.errors import ConfigError
 from headrace.plan import build
+from headrace.staleness import behind, newest_checkpoint, told_before
 from operators.kernels.tables import MIN64
 from operators.keys import words_of
 from sinks.online import ARRIVAL, N
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
     from headrace.archive import FileLog, Log
     from headrace.plan.model import Plan
     from headrace.repository import Repository
+    from headrace.staleness import Behind
     from replay.run import Run
     from sinks.online import OnlineStore, StepTable
+    from sinks.sampled import Sampled
     from sinks.standing import Standing
 
 MAX64 = 2**63 - 1
@@ -56,6 +61,8 @@ class Verified:
     """What a comparison has come to.
 
     `entities` were compared, in `cells` cells, of which `equal` are equal: `close` of them not to the last bit, but within 1e-9.
+    `sampled` entities of the log were looked up in the store, which is `behind` with some: it knows less of them than the log held at
+    `checkpoint`, the newest of the run; None where there is none to go by.
     `not_archived` entities were chosen too, and their steps have seen what the log does not hold yet. `begins_us` is the arrival at which
     the archive begins, where something came before that it does not hold: None where it holds the whole log. The same `seed` chooses the
     same entities of the same store.
@@ -72,6 +79,9 @@ class Verified:
     close: int
     begins_us: int | None
     differences: tuple[Difference, ...]
+    checkpoint: int | None = None
+    sampled: int = 0
+    behind: tuple[Behind, ...] = ()
 
     @property
     def share(self) -> float | None:
@@ -92,7 +102,7 @@ def verify(
     Args:
         repository: where the group, its stores and the archive are.
         group: its name.
-        n: how many entities are taken at random; all where there are fewer.
+        n: how many entities are taken at random, of the store and of the log; all where there are fewer.
         seed: chooses them; another one each time where None.
         store: the name of the store, the first of `[online] stores` where None.
         watch: is told of the replay before it starts.
@@ -103,6 +113,7 @@ def verify(
     from headrace.getting import check_table
     from replay.tables import archive_logs
     from sinks.online import open_store
+    from sinks.sampled import Sampled
     from sinks.stores import step_table
 
     found = repository.groups[group]
@@ -110,17 +121,20 @@ def verify(
     plan = build([found])
     table = step_table(plan.keys[0], plan.groups[0])
     seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
-    opened = open_store(repository.config.store_url(name), read_only=True)
-    try:
+    # what the checkpoint stands for is in the store that is looked at behind it
+    complete = newest_checkpoint(repository, found)
+    with closing(open_store(repository.config.store_url(name), read_only=True)) as opened:
         check_table(opened, table, name)
         stored, chosen = _chosen(opened, table, n, seed)
-    finally:
-        opened.close()
     # the log is looked at behind the store: what the store has seen is there, if it was archived by then
     logs = archive_logs(repository, [found])
     ends = known_upto(repository, plan, logs)
     compared = chosen.filter(pa.array(words_of(chosen.column(ARRIVAL)) <= ends))
-    standing = _replayed(plan, logs, table, compared, watch)
+    before_us = MIN64 if complete is None else told_before(complete, logs)
+    sampled = Sampled(table, 0, before_us, n, seed)
+    standing = _replayed(plan, logs, table, compared, sampled, watch)
+    with closing(open_store(repository.config.store_url(name), read_only=True)) as opened:
+        late = behind(opened, table, sampled.events)
     cells = [_compare(standing, step) for step in compared.to_pylist()]
     differences = tuple(each for _, _, found in cells for each in found)
     width = 1 + len(table.values)
@@ -128,7 +142,11 @@ def verify(
     close = sum(near for _, near, _ in cells)
     entities = compared.num_rows
     begins_us, apart = begins(logs), chosen.num_rows - entities
-    return Verified(group, name, seed, stored, entities, apart, width * entities, equal, close, begins_us, differences)
+    gone_by = None if complete is None or before_us == MIN64 else complete.number
+    return Verified(
+        group, name, seed, stored, entities, apart, width * entities, equal, close, begins_us, differences,
+        gone_by, len(sampled.events), tuple(late),
+    )  # fmt: skip
 
 
 def _store_name(repository: Repository, store: str | None) -> str:
@@ -197,9 +215,9 @@ def known_upto(repository: Repository, plan: Plan, logs: Mapping[str, Log]) -> i
 
 
 def _replayed(
-    plan: Plan, logs: Mapping[str, Log], table: StepTable, wanted: pa.RecordBatch, watch: Callable[[Run], None] | None
+    plan: Plan, logs: Mapping[str, Log], table: StepTable, wanted: pa.RecordBatch, sampled: Sampled, watch: Callable[[Run], None] | None
 ) -> Standing:
-    """Where the replay of the log stands at the places of the wanted steps."""
+    """Where the replay of the log stands at the places of the wanted steps; entities of it are `sampled`."""
     import os
 
     from operators.kernels import tables as t
@@ -207,15 +225,17 @@ def _replayed(
     from sinks.standing import Standing, places_of
 
     standing = Standing(table, 0, wanted)
-    if not wanted.num_rows:
-        return standing
     # the instant of a step may lie behind its arrival
-    stop = 1 + max(max(arrival, time) for arrival, _, time in places_of(wanted))
+    ends = [max(arrival, time) for arrival, _, time in places_of(wanted)]
+    if sampled.before_us > MIN64:
+        ends += [min(sampled.before_us, group.max_arrival_us) for log in logs.values() for group in log.row_groups()]
+    if not ends:
+        return standing
     workers = max(1, min(4, len(os.sched_getaffinity(0))))
-    run = Run(plan, logs, t.STEPS, bounds=(None, stop), options=Options(workers=workers), silent=True)
+    run = Run(plan, logs, t.STEPS, bounds=(None, 1 + max(ends)), options=Options(workers=workers), silent=True)
     if watch is not None:
         watch(run)
-    run.execute(run.flow([("standing", standing.step)]))
+    run.execute(run.flow([("standing", standing.step), ("sampled", sampled.step)]))
     return standing
 
 

@@ -9,7 +9,7 @@ proportional to the entities that are wanted. Safe to add to from several thread
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 from bytewax.operators import StatefulBatchLogic
@@ -68,10 +68,20 @@ class Standing:
         return Stand(self)
 
 
+class Looking(Protocol):
+    """Who looks through the steps of one group."""
+
+    group: int
+
+    def add(self, rows: Rows) -> None:
+        """Look through these."""
+        ...
+
+
 class Stand(StatefulBatchLogic["Rows | End", Any, None]):
     """The step of one shard."""
 
-    def __init__(self, into: Standing) -> None:
+    def __init__(self, into: Looking) -> None:
         self.into = into
 
     def on_batch(self, values: list[Rows | End]) -> tuple[Iterable[Any], bool]:

@@ -41,6 +41,8 @@ DOCUMENTS: dict[str, tuple[str, dict[str, str]]] = {
         "not_archived": "chosen, and not compared", "begins_us": "when the archive begins, null where nothing is missing before",
         "cells": "", "equal": "", "close": "equal within 1e-9, not to the last bit",
         "share": "`equal` of `cells`; null where there are none", "differences": "each with entity, feature, both values and the place",
+        "checkpoint": "the newest of the run, null where there is none to go by", "sampled": "entities of the log that were looked up",
+        "behind": "each with entity, events online, null where it is not there, and in the log",
     }),
     "dead-letters list": (ARRAY, LETTER),
     "dead-letters show": (OBJECT, LETTER),

@@ -17,7 +17,7 @@ NOT_PROVED = 1
 def verify(
     context: Context,
     group: Annotated[str, argument("GROUP", help="The group's name.")],
-    n: Annotated[int, option("-n", metavar="N", help="How many entities, taken at random (100).", min=1)] = 100,
+    n: Annotated[int, option("-n", metavar="N", help="How many entities of each, taken at random (100).", min=1)] = 100,
     seed: Annotated[int | None, option("--seed", metavar="S", help="The same entities once more; others each time otherwise.")] = None,
     store: Annotated[str | None, option("--store", metavar="NAME", help="Which online store; the first otherwise.")] = None,
     limit: Annotated[int, option("--limit", metavar="N", help="How many differences are shown (20).", min=1)] = 20,
@@ -27,9 +27,10 @@ def verify(
 ) -> None:
     """Compare the online store with a replay of the log, cell by cell, at the same place in the log.
 
-    It ends with 0 where all cells are equal, with 1 where one differs. Entities whose newest events are not archived yet are not counted:
-    where that is all of them nothing was proved, and it ends with 1 as well. What was removed from the archive by its age no replay knows:
-    the events of such an entity are fewer there, and windows that reach back so far differ.
+    Entities of the log are looked up in the store as well: it is behind with one of which it knows fewer events than the log held at the
+    run's newest checkpoint. It ends with 0 where all cells are equal and it is behind with none, with 1 otherwise. Entities whose newest
+    events are not archived yet are not counted: where that is all of them nothing was proved, and it ends with 1 as well. What was removed
+    from the archive by its age no replay knows: the events of such an entity are fewer there, and windows that reach back so far differ.
 
     Example:
       headrace verify buyer_activity
@@ -46,19 +47,20 @@ def verify(
         print_json(_as_dict(found, limit))
     else:
         _tell(found, limit)
-    if found.equal < found.cells or not found.cells:
+    if found.equal < found.cells or found.behind or not found.cells:
         raise typer.Exit(NOT_PROVED)
 
 
 def _as_dict(found: Verified, limit: int) -> dict[str, object]:
-    told: dict[str, object] = {name: getattr(found, name) for name in found.__dataclass_fields__ if name != "differences"}
+    told: dict[str, object] = {name: getattr(found, name) for name in found.__dataclass_fields__ if name not in {"differences", "behind"}}
     told["share"] = found.share
-    told["differences"] = [{name: getattr(each, name) for name in each.__dataclass_fields__} for each in found.differences[:limit]]
+    for what, rows in (("differences", found.differences), ("behind", found.behind)):
+        told[what] = [{name: getattr(each, name) for name in each.__dataclass_fields__} for each in rows[:limit]]
     return told
 
 
 def _tell(found: Verified, limit: int) -> None:
-    from headrace.cli.output import plural, print_rows, say
+    from headrace.cli.output import plural, say
     from headrace.entities import format_entity
     from headrace.texts import shown
     from headrace.times import format_time
@@ -72,17 +74,31 @@ def _tell(found: Verified, limit: int) -> None:
         print(f"{plural(found.close, 'cell')} of these not to the last bit, but within 1e-9")
     if found.not_archived:
         print(f"{plural(found.not_archived, 'entity', 'entities')} more not archived yet, and not counted")
+    if found.checkpoint is not None:
+        of = plural(found.sampled, "entity", "entities")
+        print(f"behind the log at checkpoint {found.checkpoint}: {len(found.behind):,} of {of} of it")
+    if found.behind:
+        late = [[format_entity(each.entity), shown(each.online), shown(each.log)] for each in found.behind]
+        _print_some(["entity", "events online", "events in the log"], late, limit)
+        say(f"the store has lost steps, or never had them: headrace run {found.group} --fresh fills it")
     if found.differences:
         rows = [
             [format_entity(d.entity), d.feature, shown(d.online), shown(d.replay), f"{format_time(d.arrival_us)}, {d.n}"]
-            for d in found.differences[:limit]
+            for d in found.differences
         ]
-        print_rows(["entity", "cell", "online", "replay", "arrival, n"], rows)
-        if len(found.differences) > limit:
-            print(f"and {len(found.differences) - limit:,} more")
+        _print_some(["entity", "cell", "online", "replay", "arrival, n"], rows, limit)
         if found.begins_us is not None:
             say(f"the archive begins at {format_time(found.begins_us)}: what happened before is in the store, and not in the replay")
+    if found.differences or found.behind:
         say(f"--seed {found.seed} compares the same entities once more")
+
+
+def _print_some(head: list[str], rows: list[list[str]], limit: int) -> None:
+    from headrace.cli.output import print_rows
+
+    print_rows(head, rows[:limit])
+    if len(rows) > limit:
+        print(f"and {len(rows) - limit:,} more")
 
 
 def percent(equal: int, cells: int) -> str:

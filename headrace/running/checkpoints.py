@@ -67,7 +67,8 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class Complete:
     """A checkpoint that counts, by its `file`: the places of the readers by `source/partition`, the files with the identities that each of
-    them has seen, and for each shard the links that its state is made of.
+    them has seen, for each shard the links that its state is made of, and how many rows were `held` in front of them: none once a run has
+    caught up, None where an older version wrote it.
     """
 
     number: int
@@ -75,6 +76,7 @@ class Complete:
     identities: list[list[str]]
     shards: dict[int, list[Link]]
     file: str = ""
+    held: int | None = None
 
     def by_name(self) -> dict[tuple[str, int], Place]:
         """The places by (source, partition)."""
@@ -169,10 +171,10 @@ class Checkpoints:
         """What a link stands for, as it was packed; raises `Damaged`."""
         return unpacked(self._read(link.file, link.offset, link.size), self.folder.path(link.file), self.rest)
 
-    def note_shards(self, number: int, process: int, links: Mapping[int, Sequence[Link]]) -> None:
-        """The shards of a process are safe."""
-        told = {str(shard): [astuple(link) for link in chain] for shard, chain in links.items()}
-        self.write(f"note-{number:012d}-shards-{process}{self._tail}.json", json.dumps(told).encode())
+    def note_shards(self, number: int, process: int, links: Mapping[int, Sequence[Link]], held: int = 0) -> None:
+        """The shards of a process are safe; so many rows that came to them have not been applied."""
+        chains = {str(shard): [astuple(link) for link in chain] for shard, chain in links.items()}
+        self.write(f"note-{number:012d}-shards-{process}{self._tail}.json", json.dumps({"links": chains, "held": held}).encode())
 
     def note_part(self, number: int, part: int, places: Mapping[tuple[str, int], Place], identities: Sequence[str]) -> None:
         """A reader stands there at the end of a checkpoint; the files `identities` hold what it has seen."""
@@ -203,9 +205,12 @@ class Checkpoints:
         if not names.issuperset(wanted):
             return None
         links: dict[str, Any] = {}
+        held = 0
         noted = re.compile(rf"note-{number:012d}-shards-\d+{self._tail}\.json")
         for name in filter(noted.fullmatch, names):
-            links |= self._told(name)
+            note = self._told(name)
+            links |= note["links"]
+            held += note["held"]
         if len(links) < shards:
             return None
         notes = [self._told(name) for name in wanted]
@@ -216,6 +221,7 @@ class Checkpoints:
             "places": places,
             "identities": [note["identities"] for note in notes],
             "shards": links,
+            "held": held,
         }
         name = f"complete-{number:012d}{self._tail}.json"
         self.write(name, json.dumps(told | {"crc32": _sum(told)}).encode())
@@ -308,7 +314,7 @@ class Checkpoints:
 
 def _complete(name: str, told: Mapping[str, Any]) -> Complete:
     shards = {int(shard): [Link(*link) for link in links] for shard, links in told["shards"].items()}
-    return Complete(int(name.removesuffix(".json").split("-")[1]), told["places"], told["identities"], shards, name)
+    return Complete(int(name.removesuffix(".json").split("-")[1]), told["places"], told["identities"], shards, name, told.get("held"))
 
 
 def _sum(told: Mapping[str, Any]) -> int:

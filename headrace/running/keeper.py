@@ -258,7 +258,8 @@ class FileKeeper:
                 for shard, chain in self.compaction.taken({shard: mine.links for shard, mine in list(self.shards.items())}).items():
                     self.shards[shard].links = chain
             chains = {s: [*mine.links, *([links[s]] if s in links else [])] for s, mine in list(self.shards.items())}
-            self.checkpoints.note_shards(found.number, self.index, chains)
+            held = sum(piece.batch.num_rows for _, pieces in found.kept.values() for piece in pieces)
+            self.checkpoints.note_shards(found.number, self.index, chains, held)
             for shard, chain in chains.items():
                 self.shards[shard].links = chain
             self.written_bytes += sum(part.size for part in parts.values())

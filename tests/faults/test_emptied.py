@@ -1,15 +1,15 @@
-"""A store that was emptied or added, and a topic of steps that was not there, on a real broker: the next run fills them, or says what they lack."""
+"""A store that was emptied, added or put back, on a real broker: the next run fills it or says what it lacks, and `verify` finds what it has lost."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headrace.repository import Repository
 from sinks.online import open_store
-from tests.faults.live import RUN, SEED, caught_up, done, judge, messages_of_steps, running, steps, stop, until
+from tests.faults.live import RUN, SEED, caught_up, done, judge, messages_of_steps, newest_checkpoint, running, steps, stop, until
 from tests.faults.shop import Message, make_repository, messages, produce, read_topic
 from tests.faults.test_begin import begin_us
 from tests.kafka.test_consumer import delete_before
@@ -95,3 +95,54 @@ def test_what_cannot_be_filled_is_told(broker: Broker, tmp_path: Path) -> None:
     assert set(found) < set(before)
     counts = {each: row["ever"] + (each == 7) for each, row in before.items() if each in found}
     assert {each: row["ever"] for each, row in found.items()} == counts, "the state is whole"
+
+
+def verified(folder: Path) -> tuple[int, dict[str, Any], str]:
+    """The exit code of a comparison of all entities, what it says as JSON, and what it says to people."""
+    code, told = done(folder, "verify", "activity", "-n", "1000", "--limit", "1000", "--json")
+    assert "{" in told, told
+    return code, json.loads(told[told.index("{") :]), done(folder, "verify", "activity", "-n", "1000")[1]
+
+
+def test_a_store_that_was_put_back_is_found(broker: Broker, tmp_path: Path) -> None:
+    """All of its cells are those of their place in the log; it is the place that is too old."""
+    topic = broker.topic(2, "faults")
+    folder = make_repository(tmp_path / "shop", broker, topic)
+    sent = messages(SEED, 600, 2, begin_us(), users=90)
+    produce(broker, topic, sent[:100])
+    runs(folder, read_topic(broker, topic))
+    shutil.copytree(folder / "online", folder / "older")
+    older = steps(folder)
+    produce(broker, topic, sent[100:400])
+    log = read_topic(broker, topic)
+    runs(folder, log)
+    assert done(folder, "archive", topic, "--once")[0] == 0
+    newer = steps(folder)
+    code, found, told = verified(folder)
+    number = newest_checkpoint(folder)
+    assert (code, found["checkpoint"], found["sampled"], found["behind"]) == (0, number, len(newer), []), told
+    assert f"behind the log at checkpoint {number}: 0 of {len(newer)} entities of it\n" in told
+    (folder / "online").rename(folder / "newer")
+    (folder / "older").rename(folder / "online")
+    code, found, told = verified(folder)
+    expected = {user: (older[user]["ever"] if user in older else None, row["ever"]) for user, row in newer.items()}
+    late = {each["entity"]["user_id"]: (each["online"], each["log"]) for each in found["behind"]}
+    assert (code, found["equal"]) == (1, found["cells"]), told
+    assert late == {user: pair for user, pair in expected.items() if pair[0] != pair[1]}
+    assert len(set(newer) - set(older)) > 3, "some are not there at all"
+    assert f"behind the log at checkpoint {number}: {len(late)} of {len(newer)} entities of it\n" in told
+    # what came behind the checkpoint is not asked for
+    produce(broker, topic, sent[400:])
+    assert done(folder, "archive", topic, "--once")[0] == 0
+    code, found, told = verified(folder)
+    assert code == 1
+    assert {each["entity"]["user_id"]: (each["online"], each["log"]) for each in found["behind"]}.items() <= late.items()
+    (folder / "online").rename(folder / "older")
+    (folder / "newer").rename(folder / "online")
+    code, found, told = verified(folder)
+    assert (code, found["behind"], found["sampled"] > 80) == (0, [], True), told
+    shutil.rmtree(folder / "online")
+    (folder / "older").rename(folder / "online")
+    runs(folder, read_topic(broker, topic), "--fresh")
+    code, found, told = verified(folder)
+    assert (code, found["behind"]) == (0, []), told
