@@ -19,9 +19,10 @@ import pyarrow as pa
 
 from headrace.errors import ConfigError
 from headrace.plan import build
-from headrace.staleness import behind, newest_checkpoint, told_before
+from headrace.running.staleness import basis, behind, newest_checkpoints
 from operators.kernels.tables import MIN64
 from operators.keys import words_of
+from operators.live_clock import MAX64
 from sinks.online import ARRIVAL, N
 
 if TYPE_CHECKING:
@@ -30,13 +31,12 @@ if TYPE_CHECKING:
     from headrace.archive import FileLog, Log
     from headrace.plan.model import Plan
     from headrace.repository import Repository
-    from headrace.staleness import Behind
+    from headrace.running.staleness import Behind
     from replay.run import Run
     from sinks.online import OnlineStore, StepTable
     from sinks.sampled import Sampled
     from sinks.standing import Standing
 
-MAX64 = 2**63 - 1
 CLOSE = 1e-9
 """By how much, relatively, a long-running sum may differ from a fresh one where magnitudes are far apart."""
 
@@ -61,8 +61,8 @@ class Verified:
     """What a comparison has come to.
 
     `entities` were compared, in `cells` cells, of which `equal` are equal: `close` of them not to the last bit, but within 1e-9.
-    `sampled` entities of the log were looked up in the store, which is `behind` with some: it knows less of them than the log held at
-    `checkpoint`, the newest of the run; None where there is none to go by.
+    `sampled` entities of the log were looked up in the store, which is `behind` with some: it has not seen the newest event that the log
+    had of them at `checkpoint`, the newest of the run; `not_looked_up` says why where none is to go by.
     `not_archived` entities were chosen too, and their steps have seen what the log does not hold yet. `begins_us` is the arrival at which
     the archive begins, where something came before that it does not hold: None where it holds the whole log. The same `seed` chooses the
     same entities of the same store.
@@ -82,6 +82,7 @@ class Verified:
     checkpoint: int | None = None
     sampled: int = 0
     behind: tuple[Behind, ...] = ()
+    not_looked_up: str | None = None
 
     @property
     def share(self) -> float | None:
@@ -110,6 +111,7 @@ def verify(
     Raises `ConfigError` without such a store, `StorageError` where it holds nothing of the group or another version of it,
     `DataError` where the archive has no events of one of its sources; where there is a Kafka, `OtherTopic` where it has those of another.
     """
+    from headrace.archive import Listed, begins
     from headrace.getting import check_table
     from replay.tables import archive_logs
     from sinks.online import open_store
@@ -121,20 +123,20 @@ def verify(
     plan = build([found])
     table = step_table(plan.keys[0], plan.groups[0])
     seed = random.SystemRandom().randrange(1_000_000) if seed is None else seed
-    # what the checkpoint stands for is in the store that is looked at behind it
-    complete = newest_checkpoint(repository, found)
+    # what a checkpoint stands for is in the store that is looked at behind it
+    checkpoints = newest_checkpoints(repository, found)
     with closing(open_store(repository.config.store_url(name), read_only=True)) as opened:
         check_table(opened, table, name)
         stored, chosen = _chosen(opened, table, n, seed)
     # the log is looked at behind the store: what the store has seen is there, if it was archived by then
-    logs = archive_logs(repository, [found])
+    logs: dict[str, Log] = {source: Listed(log) for source, log in archive_logs(repository, [found]).items()}   # type: ignore[arg-type]
     ends = known_upto(repository, plan, logs)
     compared = chosen.filter(pa.array(words_of(chosen.column(ARRIVAL)) <= ends))
-    before_us = MIN64 if complete is None else told_before(complete, logs)
-    sampled = Sampled(table, 0, before_us, n, seed)
+    asked = basis(checkpoints, logs)
+    sampled = Sampled(table, 0, asked.before_us, n, seed)
     standing = _replayed(plan, logs, table, compared, sampled, watch)
     with closing(open_store(repository.config.store_url(name), read_only=True)) as opened:
-        late = behind(opened, table, sampled.events)
+        late = behind(opened, table, sampled.newest)
     cells = [_compare(standing, step) for step in compared.to_pylist()]
     differences = tuple(each for _, _, found in cells for each in found)
     width = 1 + len(table.values)
@@ -142,10 +144,9 @@ def verify(
     close = sum(near for _, near, _ in cells)
     entities = compared.num_rows
     begins_us, apart = begins(logs), chosen.num_rows - entities
-    gone_by = None if complete is None or before_us == MIN64 else complete.number
     return Verified(
         group, name, seed, stored, entities, apart, width * entities, equal, close, begins_us, differences,
-        gone_by, len(sampled.events), tuple(late),
+        asked.number, len(sampled.newest), tuple(late), asked.reason,
     )  # fmt: skip
 
 
@@ -172,15 +173,6 @@ def _chosen(store: OnlineStore, table: StepTable, n: int, seed: int) -> tuple[in
 
 def _types(table: StepTable) -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in table.schema]
-
-
-def begins(logs: Mapping[str, Log]) -> int | None:
-    """The arrival before which not all is in these logs, since files were removed or Kafka had dropped messages; None where all is."""
-    found = []
-    for log in logs.values():
-        first = {file.partition: file for file in reversed(log.files())}   # type: ignore[attr-defined]   # the logs of an archive are files
-        found += [file.first_arrival_us for file in first.values() if file.first_offset > 0]
-    return max(found, default=None)
 
 
 def known_upto(repository: Repository, plan: Plan, logs: Mapping[str, Log]) -> int:

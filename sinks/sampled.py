@@ -1,8 +1,9 @@
-"""Some entities of a flow, taken at random, and how many events are in their newest step: what a store should have.
+"""Some entities of a flow, taken at random, and where their newest event stands: what a store should have seen.
 
 Promises the same entities for the same seed, in whatever batches and order of shards their steps come: those whose hash, mixed with the
-seed, is the least. Steps that have seen an arrival from `before_us` on are left out. Memory is proportional to the number of entities that
-are wanted. Safe to add to from several threads.
+seed, is the least. Steps that have seen an arrival from `before_us` on are left out. An event is known by another number of events in the
+step: one that follows so late that its entity counts from 1 anew, behind another that was alone, passes for a step of the clock. Memory is
+proportional to the number of entities that are wanted. Safe to add to from several threads.
 """
 
 from __future__ import annotations
@@ -29,16 +30,18 @@ if TYPE_CHECKING:
     from sinks.online import StepTable
     from sinks.standing import Entity
 
+Newest = tuple[int, int]
+"""The arrival (µs) of an entity's newest event, and how many events are in its step."""
 MIXED = np.uint64(0x9E3779B97F4A7C15)
 """Odd, with bits of no pattern: what spreads the lower bits of a hash over the upper ones."""
 
 
 class Sampled:
-    """`n` entities of group number `group` of a plan: `events` by entity, the values of its keys."""
+    """`n` entities of group number `group` of a plan: `newest` by entity, the values of its keys."""
 
     def __init__(self, table: StepTable, group: int, before_us: int, n: int, seed: int) -> None:
         self.table, self.group, self.before_us, self.n = table, group, before_us, n
-        self.events: dict[Entity, int] = {}
+        self.newest: dict[Entity, Newest] = {}
         self._salt = np.uint64(random.Random(seed).getrandbits(64))
         self._ranks: dict[Entity, int] = {}
         self._most = np.uint64(2**64 - 1)
@@ -56,10 +59,11 @@ class Sampled:
             return
         mine = np.flatnonzero(before & (ranks <= min(least[-1], self._most)))
         batch, found = batch.take(array(mine)), ranks[mine].tolist()
-        entities, events = entities_of(self.table, batch), words_of(batch.column(N)).tolist()
+        places = zip(words_of(batch.column(ARRIVAL)).tolist(), words_of(batch.column(N)).tolist(), strict=True)
         with self._lock:
-            for entity, n, rank in zip(entities, events, found, strict=True):
-                self.events[entity] = max(n, self.events.get(entity, 0))
+            for entity, place, rank in zip(entities_of(self.table, batch), places, found, strict=True):
+                if self.newest.get(entity, (0, 0))[1] != place[1]:
+                    self.newest[entity] = place
                 self._ranks[entity] = rank
             if len(self._ranks) > self.n:
                 self._narrow()
@@ -78,5 +82,5 @@ class Sampled:
         """Leave those of the least rank: no other can be among them any more."""
         left = sorted(self._ranks.items(), key=lambda each: each[1])[: self.n]
         self._ranks = dict(left)
-        self.events = {entity: self.events[entity] for entity in self._ranks}
+        self.newest = {entity: self.newest[entity] for entity in self._ranks}
         self._most = np.uint64(left[-1][1])

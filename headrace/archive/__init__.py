@@ -4,7 +4,7 @@
 notebook holds. It relies on pyarrow and, for anything but a local folder, fsspec. What a log means (clock, late events) is the flow's.
 """
 
-from headrace.archive.begun import begun
+from headrace.archive.begun import begins, begun
 from headrace.archive.ends import End, archived_ends, archived_offsets, last_loaded_arrival, loaded_ends
 from headrace.archive.events import events_log
 from headrace.archive.files import LogFile, RowGroup
@@ -34,6 +34,7 @@ __all__ = [
     "RowGroup",
     "archived_ends",
     "archived_offsets",
+    "begins",
     "begun",
     "check_topic",
     "events_log",

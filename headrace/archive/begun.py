@@ -1,4 +1,4 @@
-"""Where an archive begins in partitions of which it holds nothing yet: `_begun.json` in the folder of a source.
+"""Where an archive begins: by its files, and in partitions of which it holds nothing yet by `_begun.json` in the folder of a source.
 
     {"format": 1, "partitions": {"2": 500}}
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from headrace.archive.log import FileLog
+    from headrace.archive.log import FileLog, Log
 
 NAME = "_begun.json"
 FORMAT = 1
@@ -31,6 +31,15 @@ def begun(log: FileLog) -> dict[int, int] | None:
         return {int(partition): int(offset) for partition, offset in told["partitions"].items()} if told["format"] == FORMAT else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def begins(logs: Mapping[str, Log]) -> int | None:
+    """The arrival (µs) before which not all is in these logs, since files were removed or Kafka had dropped messages; None where all is."""
+    found = []
+    for log in logs.values():
+        first = {file.partition: file for file in reversed(log.files())}   # type: ignore[attr-defined]   # the logs of an archive are files
+        found += [file.first_arrival_us for file in first.values() if file.first_offset > 0]
+    return max(found, default=None)
 
 
 def begin(log: FileLog, offsets: Mapping[int, int]) -> None:

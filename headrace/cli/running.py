@@ -178,7 +178,8 @@ def _started(start: Start) -> str:
     else:
         told = f"reading Kafka from its beginning, {partitions}"
     if start.unfilled:
-        told += f"; {start.unfilled}, and lacks every entity until its next step: Kafka has dropped what a state made anew would need"
+        why = "a state made anew would lack what Kafka or the archive no longer has"
+        told += f"; {start.unfilled}, and lacks every entity until its next step: {why}"
     return f"{start.unreadable}: the state was made anew; {told}" if start.unreadable else told
 
 

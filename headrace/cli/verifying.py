@@ -27,10 +27,11 @@ def verify(
 ) -> None:
     """Compare the online store with a replay of the log, cell by cell, at the same place in the log.
 
-    Entities of the log are looked up in the store as well: it is behind with one of which it knows fewer events than the log held at the
-    run's newest checkpoint. It ends with 0 where all cells are equal and it is behind with none, with 1 otherwise. Entities whose newest
-    events are not archived yet are not counted: where that is all of them nothing was proved, and it ends with 1 as well. What was removed
-    from the archive by its age no replay knows: the events of such an entity are fewer there, and windows that reach back so far differ.
+    Entities of the log are looked up in the store as well: it is behind with one whose newest event, as the log had it at the run's
+    newest checkpoint, it has not seen. It ends with 0 where all cells are equal and it is behind with none, with 1 otherwise. Entities
+    whose newest events are not archived yet are not counted: where that is all of them nothing was proved, and it ends with 1 as well.
+    What was removed from the archive by its age no replay knows: the events of such an entity are fewer there, and windows that reach back
+    so far differ.
 
     Example:
       headrace verify buyer_activity
@@ -76,14 +77,20 @@ def _tell(found: Verified, limit: int) -> None:
         print(f"{plural(found.not_archived, 'entity', 'entities')} more not archived yet, and not counted")
     if found.checkpoint is not None:
         of = plural(found.sampled, "entity", "entities")
-        print(f"behind the log at checkpoint {found.checkpoint}: {len(found.behind):,} of {of} of it")
+        print(f"behind the log at checkpoint {found.checkpoint}: {len(found.behind):,} of {of}")
     if found.behind:
-        late = [[format_entity(each.entity), shown(each.online), shown(each.log)] for each in found.behind]
-        _print_some(["entity", "events online", "events in the log"], late, limit)
-        say(f"the store has lost steps, or never had them: headrace run {found.group} --fresh fills it")
+        late = [
+            [format_entity(each.entity), *(place(us, n) for us, n in ((each.online_us, each.online_n), (each.log_us, each.log_n)))]
+            for each in found.behind
+        ]
+        _print_some(["entity", "online: arrival, n", "log: arrival, n"], late, limit)
+        told = "the store has lost steps, or never had them: its run, stopped and started with --fresh, fills it"
+        say(told if found.begins_us is None else f"{told} as far as the archive goes back, to {format_time(found.begins_us)}")
+    if found.not_looked_up is not None:
+        say(f"entities of the log were not looked up in the store: {found.not_looked_up}")
     if found.differences:
         rows = [
-            [format_entity(d.entity), d.feature, shown(d.online), shown(d.replay), f"{format_time(d.arrival_us)}, {d.n}"]
+            [format_entity(d.entity), d.feature, shown(d.online), shown(d.replay), place(d.arrival_us, d.n)]
             for d in found.differences
         ]
         _print_some(["entity", "cell", "online", "replay", "arrival, n"], rows, limit)
@@ -91,6 +98,17 @@ def _tell(found: Verified, limit: int) -> None:
             say(f"the archive begins at {format_time(found.begins_us)}: what happened before is in the store, and not in the replay")
     if found.differences or found.behind:
         say(f"--seed {found.seed} compares the same entities once more")
+
+
+def place(arrival_us: int | None, n: int | None) -> str:
+    """A place in the log, as the tables show it.
+
+    >>> place(0, 3), place(None, None)
+    ('1970-01-01T00:00:00Z, 3', 'no step')
+    """
+    from headrace.times import format_time
+
+    return "no step" if arrival_us is None else f"{format_time(arrival_us)}, {n}"
 
 
 def _print_some(head: list[str], rows: list[list[str]], limit: int) -> None:

@@ -41,7 +41,6 @@ from .restoring import RestoringSequence, damage_of
 from .starting import checkpoints_of, kafka_settings, topics_of
 from .steps import step_producer, step_topics
 from .telling import numbers_of
-from .unfilled import declare
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -236,7 +235,6 @@ class RunWorker:
         sys.setswitchinterval(SWITCH_S)
         try:
             self._seen_before = self._identities()
-            declare(self.plan, self.stores)
             with damage_of(self.desk):
                 if addresses is None:
                     run_main(self.flow(), epoch_interval=interval)

@@ -35,13 +35,15 @@ from .metrics import serving
 from .packing import Damaged
 from .starting import ARCHIVE, Gap, Start, checkpoints_of, find_start, gap_text, kafka_settings, topics_of
 from .steps import make_step_topics
-from .unfilled import unfilled
+from .unfilled import declare, unfilled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from headrace.groups import FeatureGroup
+    from headrace.plan.model import Plan
     from headrace.repository import Repository
+    from sinks.online import OnlineStore
 
 PATIENCE_S = 300.0
 """So long a run that starts over waits for a Kafka that does not answer."""
@@ -160,13 +162,17 @@ class _Flow:
         repository, checkpoints = self.repository, self.checkpoints
         if start.unreadable and self.going.worker is not None and not self.going.anew:
             sys.stderr.write(f"headrace: {start.unreadable}; the state is made anew\n")
+        # what is wrong with a store or a topic of steps is told before anything is removed
+        self._open_stores()
+        make_step_topics(repository, [group.name for group in self.groups])
         if start.complete is None:
             checkpoints.clear()
         checkpoints.begin(start.kept)
         checkpoints.tidy(start.complete, all_others=True)
-        make_step_topics(repository, [group.name for group in self.groups])
         if start.how == ARCHIVE:
             start = _from_archive(repository, self.groups, start, checkpoints, self.progress)
+        if start.unfilled is None:
+            self._open_stores(build(list(self.groups)))
         job = RunJob(str(repository.path), repository.config.env, tuple(g.name for g in self.groups), start, self.options, checkpoints.run)
         with looked_for(
             kafka_settings(repository), topics_of(repository, build(list(self.groups))), start.low,
@@ -174,6 +180,16 @@ class _Flow:
         ):  # fmt: skip
             (self._here if self.options.processes == 1 else self._in_processes)(job)
         return bool(self.going.worker.starts_over) and not self.going.reason
+
+    def _open_stores(self, declared: Plan | None = None) -> None:
+        """See that the stores can be opened to write, and have them know the groups."""
+        stores = _opened(self.repository)
+        try:
+            if declared is not None:
+                declare(declared, stores)
+        finally:
+            for store in stores:
+                store.close()
 
     def _here(self, job: RunJob) -> None:
         worker = RunWorker(job, self.repository)
@@ -210,7 +226,7 @@ def _from_archive(
     checkpoints: Checkpoints,
     progress: Callable[[int, int], None] | None,
 ) -> Start:
-    stores = [open_store(repository.config.store_url(name)) for name in repository.config.online.stores]
+    stores = _opened(repository)
     workers = max(1, min(4, len(os.sched_getaffinity(0))))
     try:
         complete = bootstrap(repository, build(list(groups)), start, checkpoints, stores, workers, progress)
@@ -218,6 +234,10 @@ def _from_archive(
         for store in stores:
             store.close()
     return replace(start, complete=complete, places=complete.by_name())
+
+
+def _opened(repository: Repository) -> list[OnlineStore]:
+    return [open_store(repository.config.store_url(name)) for name in repository.config.online.stores]
 
 
 def replace_others(checkpoints: Checkpoints) -> None:

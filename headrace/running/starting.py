@@ -111,13 +111,15 @@ def find_start(
 ) -> Start:
     """Where the groups start; `since_us` is `--from`, `fresh` leaves a checkpoint aside, `damage` says why it cannot be. Writes nothing.
 
-    `lacking` says what a store has not of that which the state has told: it is made anew for that, unless it would lack something itself.
+    `lacking` says what a store has not of that which the state has told: it is made anew for that, unless it would lack something itself,
+    since Kafka or the archive no longer has what its windows reach back to.
     Raises `OtherTopic` where it is the archive of another topic that they would start from.
     """
     from headrace.archive import last_loaded_arrival, loaded_ends
     from sources.consumer import watermarks
 
-    topics = topics_of(repository, build(list(groups)))
+    plan = build(list(groups))
+    topics = topics_of(repository, plan)
     settings = kafka_settings(repository)
     bounds = {(name, p): pair for name, topic in topics.items() for p, pair in watermarks(settings, topic).items()}
     logs = {name: Listed(log_of(repository, name)) for name in topics}
@@ -139,7 +141,21 @@ def find_start(
                 return standing
     found = replace(found, before=places_of_unused(checkpoints, told, topics))
     anew = replace(found.anew(since_us), shards=shards, unreadable=unreadable, kept=kept)
-    return replace(standing, unfilled=unreadable) if standing is not None and anew.gaps else anew
+    if standing is not None and (anew.gaps or not _is_whole(plan, logs, standing.places)):
+        return replace(standing, unfilled=unreadable)
+    return anew
+
+
+def _is_whole(plan: Plan, logs: Mapping[str, FileLog], places: Mapping[tuple[str, int], Place]) -> bool:
+    """Whether the archive goes back as far as windows reach from these places."""
+    from headrace.archive import begins
+
+    begins_us = begins(logs)
+    if begins_us is None:
+        return True
+    spans = [group.longest_us for group in plan.groups]
+    longest = max((span for span in spans if span is not None), default=0) + max(s.lateness_us + s.max_ahead_us for s in plan.sources)
+    return None not in spans and begins_us < min(place.arrival_us for place in places.values()) - longest
 
 
 @dataclass(frozen=True, slots=True)

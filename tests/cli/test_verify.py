@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from headrace.archive import FileLog, Folder, Layout, write
 from headrace.cli.verifying import percent
 from headrace.plan import build
 from headrace.repository import Repository
+from headrace.running.kept import what_is_kept
+from headrace.running.starting import checkpoints_of
 from headrace.times import format_time
 from headrace.verifying import verify
 from operators.keys import words_of
@@ -185,7 +188,8 @@ def test_where_the_archive_begins_is_told(filled: Path, headrace: Any) -> None:
     ran = headrace("-C", filled, "verify", "popular", "--seed", 3)
     assert ran.code == 1
     assert ran.err == (
-        f"headrace: the archive begins at {format_time(begins)}: what happened before is in the store, and not in the replay\n"
+        "headrace: entities of the log were not looked up in the store: there is no checkpoint of a run of it in "
+        f"{repository.config.state_uri}\nheadrace: the archive begins at {format_time(begins)}: what happened before is in the store, and not in the replay\n"
         "headrace: --seed 3 compares the same entities once more\n"
     )
 
@@ -201,6 +205,62 @@ def test_a_silence_behind_the_log_is_a_part_of_it(filled: Path) -> None:
     change(filled, "popular", later, entities=9)
     found = verify(Repository(filled), "popular")
     assert (found.entities, found.equal) == (9, found.cells)
+
+
+SHORT = """
+import headrace as hr
+
+uid = hr.Key("uid", hr.Dimension("user"), "int64")
+clicks = hr.Source("clicks", schema={"uid": "int64", "ts": "timestamp"}, time="ts")
+short = hr.FeatureGroup("short", key=uid, features={"clicks": clicks.count().over("1h")})
+"""
+SETTINGS = """
+[stores.local]
+url = "lmdb://online"
+[online]
+stores = ["local"]
+"""
+
+
+def test_an_entity_that_counts_from_1_anew_is_not_behind(tmp_path: Path, headrace: Any) -> None:
+    """Its state was freed meanwhile; what the store must have seen goes by arrivals."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "definitions.py").write_text(SHORT)
+    (folder / "headrace.toml").write_text(SETTINGS)
+    events = [(1, f"2024-03-01T10:0{n}:00Z") for n in range(5)] + [(2, "2024-03-03T10:00:00Z"), (1, "2024-03-03T10:00:00Z")]
+    (folder / "clicks.jsonl").write_text("".join(json.dumps({"uid": uid, "ts": at}) + "\n" for uid, at in events))
+    assert headrace("-C", folder, "load", "clicks", folder / "clicks.jsonl").code == 0
+    assert headrace("-C", folder, "replay", "short", "--online").code == 0
+    repository = Repository(folder)
+    group = repository.groups["short"]
+    state = checkpoints_of(repository, [group])
+    state.begin(what_is_kept([group]))
+    state.note_shards(1, 0, {0: []})
+    state.note_part(1, 0, {}, [])
+    assert state.complete(1, 1, 1) is not None
+    found = verify(repository, "short")
+    assert (found.checkpoint, found.sampled, found.behind, found.equal, found.entities) == (1, 2, (), found.cells, 2)
+
+    def older(row: dict[str, Any]) -> None:
+        row[ARRIVAL] -= timedelta(hours=47)
+        row[N] = 5
+
+    table = step_table(build([group]).keys[0], build([group]).groups[0])
+    with closing(open_store(repository.config.store_url("local"))) as store:
+        rows = pa.Table.from_batches(store.scan(table)).to_pylist()
+    (folder / "online").rename(folder / "away")
+    for row in rows:
+        older(row)
+    with closing(open_store(repository.config.store_url("local"))) as store:
+        store.write(table, pa.RecordBatch.from_pylist(rows[:1], table.schema))
+    ran = headrace("-C", folder, "verify", "short", "--json")
+    told = json.loads(ran.out)
+    assert ran.code == 1
+    assert sorted((each["entity"]["uid"], each["online_n"], each["log_n"]) for each in told["behind"]) == [(1, 5, 1), (2, None, 1)]
+    ran = headrace("-C", folder, "verify", "short")
+    assert "uid=2   no step                  2024-03-03T10:00:00Z, 1\n" in ran.out
+    assert "the store has lost steps, or never had them: its run, stopped and started with --fresh, fills it\n" in ran.err
 
 
 @pytest.mark.parametrize(

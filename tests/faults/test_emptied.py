@@ -89,7 +89,7 @@ def test_what_cannot_be_filled_is_told(broker: Broker, tmp_path: Path) -> None:
         produce(broker, topic, [last])
         until(lambda: 7 in steps(folder), folder, process)
         stop(process, folder)
-    lacks = "holds nothing of group 'activity', and lacks every entity until its next step: Kafka has dropped what a state made anew would need"
+    lacks = "holds nothing of group 'activity', and lacks every entity until its next step: a state made anew would lack what Kafka or the archive no longer has"
     assert f"; the online store 'local' {lacks}" in (folder / "run.log").read_text()
     found = steps(folder)
     assert set(found) < set(before)
@@ -102,7 +102,7 @@ def late(folder: Path) -> dict[int, tuple[int | None, int]]:
     found = verify(Repository(folder), "activity", n=1000)
     assert (found.checkpoint, found.equal) == (newest_checkpoint(folder), found.cells)
     assert found.sampled > 80
-    return {each.entity["user_id"]: (each.online, each.log) for each in found.behind}
+    return {each.entity["user_id"]: (each.online_n, each.log_n) for each in found.behind}
 
 
 def test_a_store_that_was_put_back_is_found(broker: Broker, tmp_path: Path) -> None:
@@ -126,8 +126,8 @@ def test_a_store_that_was_put_back_is_found(broker: Broker, tmp_path: Path) -> N
     assert len(set(newer) - set(older)) > 3, "some are not there at all"
     assert late(folder) == lost
     code, told = done(folder, "verify", "activity", "-n", "1000")
-    line = f"behind the log at checkpoint {newest_checkpoint(folder)}: {len(lost)} of {len(newer)} entities of it\n"
-    assert (code, line in told, "headrace run activity --fresh fills it" in told) == (1, True, True), told
+    line = f"behind the log at checkpoint {newest_checkpoint(folder)}: {len(lost)} of {len(newer)} entities\n"
+    assert (code, line in told, "its run, stopped and started with --fresh, fills it" in told) == (1, True, True), told
     # what came behind the checkpoint is not asked for
     produce(broker, topic, sent[400:])
     assert done(folder, "archive", topic, "--once")[0] == 0

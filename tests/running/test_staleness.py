@@ -11,8 +11,8 @@ import pytest
 from headrace.repository import Repository
 from headrace.running.checkpoints import Complete
 from headrace.running.kept import what_is_kept
+from headrace.running.staleness import Basis, Behind, basis, behind, newest_checkpoints
 from headrace.running.starting import checkpoints_of
-from headrace.staleness import Behind, behind, newest_checkpoint, told_before
 from operators.kernels.tables import MIN64
 from sinks.online import open_store
 from sources.partition import Place
@@ -46,42 +46,56 @@ def complete(held: int | None = 0, **places: tuple[int, int]) -> Complete:
         (complete(p0=(12, 120), p1=(25, 250)), MAX64),
         (complete(p0=(9, 90), p1=(20, 200)), 90),           # a message that arrived at 90 may be behind it
         (complete(p0=(9, 90), p1=(5, 50)), 50),
-        (complete(p0=(10, 100)), MIN64),                    # a partition that was found later
-        (complete(p0=(10, 100), p1=(0, MIN64)), MIN64),
-        (complete(3, p0=(10, 100), p1=(20, 200)), MIN64),   # rows wait in front of the state
-        (complete(None, p0=(10, 100), p1=(20, 200)), MIN64),
+        (complete(p0=(10, 100)), "checkpoint 3 has seen nothing of partition 1 of source 'clicks'"),
+        (complete(p0=(10, 100), p1=(0, MIN64)), "checkpoint 3 has seen nothing of partition 1 of source 'clicks'"),
+        (complete(3, p0=(10, 100), p1=(20, 200)), "checkpoint 3 was written while the run was catching up"),
+        (complete(None, p0=(10, 100), p1=(20, 200)), "checkpoint 3 was written by an older version"),
     ],
 )
-def test_what_a_checkpoint_has_told(found: Complete, expected: int) -> None:
-    assert told_before(found, {"clicks": log(p0=(10, 100), p1=(20, 200))}) == expected
+def test_what_a_checkpoint_stands_for(found: Complete, expected: int | str) -> None:
+    logs = {"clicks": log(p0=(10, 100), p1=(20, 200))}
+    told = Basis(3, expected, None) if isinstance(expected, int) else Basis(None, MIN64, expected)
+    assert basis([found], logs) == told
+    # that of another run stands for less, or for nothing
+    assert basis([complete(p0=(2, 20), p1=(2, 20)), found], logs).before_us == max(told.before_us, 20)
+    assert basis("none", logs) == Basis(None, MIN64, "none")
 
 
-def test_entities_that_a_store_knows_less_of(tmp_path: Path) -> None:
+def test_entities_that_a_store_is_behind_with(tmp_path: Path) -> None:
+    """By arrival: an entity that was silent for long counts its events from 1 anew."""
     with closing(open_store(f"lmdb://{tmp_path}/online")) as store:
-        store.write(SIMPLE, steps(SIMPLE, (1, 5, 10, 3, 5, 0.5), (2, 5, 10, 3, 5, 0.5), (3, 5, 10, 3, 5, 0.5)))
-        assert behind(store, SIMPLE, {(1,): 3, (2,): 2, (3,): 4, (4,): 1}) == [Behind({"uid": 3}, 3, 4), Behind({"uid": 4}, None, 1)]
+        store.write(SIMPLE, steps(SIMPLE, *((uid, 5, 10, 3, 5, 0.5) for uid in range(1, 6))))
+        asked = {(1,): (10, 3), (2,): (9, 7), (3,): (10, 4), (4,): (11, 1), (5,): (10, 2), (6,): (10, 1)}
+        found = [Behind({"uid": 3}, 10, 3, 10, 4), Behind({"uid": 4}, 10, 3, 11, 1), Behind({"uid": 6}, None, None, 10, 1)]
+        assert behind(store, SIMPLE, asked) == found
         assert behind(store, SIMPLE, {}) == []
 
 
-def test_the_checkpoint_of_a_group_is_that_of_a_run_of_its_definition(tmp_path: Path) -> None:
+def test_the_checkpoints_of_a_group_are_those_of_runs_of_its_definition(tmp_path: Path) -> None:
     shop = make_shop(tmp_path / "shop", rows=30)
     money, popular = shop.groups["money"], shop.groups["popular"]
-    assert newest_checkpoint(shop, money) is None
+    none = f"there is no checkpoint of a run of it in {shop.config.state_uri}"
+    assert newest_checkpoints(shop, money) == none
 
-    def run(groups: list[Any], number: int, offset: int) -> None:
+    def run(groups: list[Any], number: int) -> None:
         state = checkpoints_of(shop, groups)
         state.begin(what_is_kept(groups))
         state.note_shards(number, 0, {0: []}, held=2)
-        state.note_part(number, 0, {("clicks", 0): Place(offset, 1, 1)}, [])
+        state.note_part(number, 0, {("clicks", 0): Place(5, 1, 1)}, [])
         assert state.complete(number, 1, 1) is not None
 
-    run([popular], 9, 900)
-    assert newest_checkpoint(shop, money) is None
-    run([money], 4, 400)
-    run([money, popular], 2, 700)
-    found = newest_checkpoint(shop, money)
-    assert found is not None
-    assert (found.number, found.held) == (2, 2), "it stands for more, whatever its number"
+    run([popular], 9)
+    assert newest_checkpoints(shop, money) == none
+    for number in (3, 4):
+        run([money], number)
+    run([money, popular], 2)
+    found = newest_checkpoints(shop, money)
+    assert not isinstance(found, str)
+    assert sorted((each.number, each.held) for each in found) == [(2, 2), (4, 2)]
     with (tmp_path / "shop" / "headrace.toml").open("a") as settings:
         settings.write("[env.other]\n")
-    assert newest_checkpoint(Repository(tmp_path / "shop", "other"), money) is None, "another environment has runs of its own"
+    other = Repository(tmp_path / "shop", "other")
+    assert newest_checkpoints(other, money) == none, "another environment has runs of its own"
+    state = checkpoints_of(shop, [money])
+    state.write(str(state.newest_name()), b"{")
+    assert str(newest_checkpoints(shop, money)).startswith("its state cannot be read: ")

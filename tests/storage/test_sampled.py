@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.messages import End
 from sinks.online import StepTable
-from sinks.sampled import Sampled
+from sinks.sampled import Newest, Sampled
 from tests.storage.samples import schema
 from tests.storage.test_online import SIMPLE, steps
 from tests.storage.test_standing import flow_rows
@@ -18,15 +16,15 @@ from tests.storage.test_standing import flow_rows
 MOST = 2**63 - 1
 
 
-def sampled(batches: list[list[tuple[int, int, int]]], n: int, seed: int, before_us: int = MOST) -> dict[int, int]:
-    """The events by entity; each step is (entity, arrival, how many events)."""
+def sampled(batches: list[list[tuple[int, int, int]]], n: int, seed: int, before_us: int = MOST) -> dict[int, Newest]:
+    """The newest event by entity; each step is (entity, arrival, how many events)."""
     found = Sampled(SIMPLE, 0, before_us, n, seed)
     step = found.step(None)
     for rows in batches:
         other = flow_rows(1, [(99, (1, 1, 1), 0)])
         mine = flow_rows(0, [(uid, (arrival, events, arrival), 0) for uid, arrival, events in rows])
         step.on_batch([other, mine, End(0, 0, checkpoint=False, last=False, counts={})])
-    return {uid: events for (uid,), events in found.events.items()}
+    return {uid: newest for (uid,), newest in found.newest.items()}
 
 
 STEPS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 50), st.integers(1, 9)), max_size=80)
@@ -36,15 +34,16 @@ STEPS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 50), st.integers(1
 def test_it_is_what_a_loop_finds_however_the_batches_fall(rows: list[tuple[int, int, int]], n: int, seed: int, before_us: int, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=6)))
     batches = [rows[a:b] for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
-    known: dict[int, int] = {}
+    known: dict[int, Newest] = {}
     for uid, arrival, events in rows:
-        if arrival < before_us:
-            known[uid] = max(events, known.get(uid, 0))
+        # a step of the clock has as many events as the one before
+        if arrival < before_us and (uid not in known or known[uid][1] != events):
+            known[uid] = arrival, events
     found = sampled(batches, n, seed, before_us)
     assert len(found) == min(n, len(known))
     assert found == {uid: known[uid] for uid in found}
-    shuffled = random.Random(seed).sample(rows, len(rows))
-    assert sampled([shuffled], n, seed, before_us) == found
+    # the steps of an entity come in order, and those of others whenever
+    assert sampled([[row for row in rows if row[0] == uid] for uid in data.draw(st.permutations(range(31)))], n, seed, before_us) == found
 
 
 def test_seeds_take_others_and_all_come_in_turn() -> None:
@@ -64,5 +63,5 @@ def test_keys_of_other_types(keys: dict[str, str]) -> None:
     rows = flow_rows(0, [])
     rows.batch = batch.rename_columns(["time" if name == "_time" else name for name in batch.schema.names])
     found.add(rows)
-    assert len(found.events) == 2
-    assert all(found.events[entity] == entities.index(entity) + 1 for entity in found.events)
+    assert len(found.newest) == 2
+    assert all(found.newest[entity] == (10, entities.index(entity) + 1) for entity in found.newest)
