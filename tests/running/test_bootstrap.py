@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pytest
 
+import headrace as hr
 from headrace.archive import FileLog, Folder, Layout, Listed, archived_ends
 from headrace.archive.layout import file_name
 from headrace.archive.write import OpenFile
+from headrace.plan import build
 from headrace.running.bootstrap import archived_places
-from headrace.running.starting import ARCHIVE, Start
+from headrace.running.starting import ARCHIVE, Start, _is_whole
 from sources.partition import Place
 from tests.replay.shop import SECOND, STAMP, START, make_shop
 
@@ -57,3 +61,21 @@ def test_a_place_behind_a_gap_stays(tmp_path: Path) -> None:
     archive(tmp_path / "other", layout, payments(0, 10))
     start = Start(ARCHIVE, {("payments", 0): Place(500)}, (), {}, {})
     assert archived_places({"payments": Listed(FileLog(tmp_path / "other", layout))}, start) == {}
+
+
+@pytest.mark.parametrize(
+    "windows, whole",
+    [(["1h"], True), (["1h", "2d"], False), (["1h", "ever"], False)],
+)
+def test_a_state_is_whole_where_the_archive_goes_back_as_far_as_its_windows(windows: list[Any], whole: bool) -> None:
+    uid = hr.Key("uid", hr.Dimension("user"), "int64")
+    clicks = hr.Source("clicks", schema={"uid": "int64", "ts": "timestamp"}, time="ts", lateness="10m", max_ahead="1m")
+    plan = build([hr.FeatureGroup("group", key=uid, features={"clicks": clicks.count().over(windows)})])
+    day = 86_400 * SECOND
+    begun = [SimpleNamespace(partition=0, first_offset=500, first_arrival_us=START), SimpleNamespace(partition=0, first_offset=900, first_arrival_us=0)]
+    log: Any = SimpleNamespace(files=lambda: begun)
+    at = {("clicks", 0): Place(990, START + day)}
+    assert _is_whole(plan, {"clicks": log}, at) is whole
+    assert not _is_whole(plan, {"clicks": log}, at | {("clicks", 1): Place(0)}), "nobody knows where that one stands"
+    begun[0].first_offset = 0
+    assert _is_whole(plan, {"clicks": log}, at)
