@@ -129,7 +129,7 @@ def verify(
         check_table(opened, table, name)
         stored, chosen = _chosen(opened, table, n, seed)
     # the log is looked at behind the store: what the store has seen is there, if it was archived by then
-    logs: dict[str, Log] = {source: Listed(log) for source, log in archive_logs(repository, [found]).items()}   # type: ignore[arg-type]
+    logs = {source: Listed(log) for source, log in archive_logs(repository, [found]).items()}
     ends = known_upto(repository, plan, logs)
     compared = chosen.filter(pa.array(words_of(chosen.column(ARRIVAL)) <= ends))
     asked = basis(checkpoints, logs)
@@ -175,7 +175,7 @@ def _types(table: StepTable) -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in table.schema]
 
 
-def known_upto(repository: Repository, plan: Plan, logs: Mapping[str, Log]) -> int:
+def known_upto(repository: Repository, plan: Plan, logs: Mapping[str, FileLog]) -> int:
     """The arrival up to which the archive holds everything that has come; the largest int64 where that is all there is."""
     from headrace.archive import archived_ends, begun, check_topic, last_loaded_arrival
     from headrace.running.starting import kafka_settings
@@ -185,7 +185,7 @@ def known_upto(repository: Repository, plan: Plan, logs: Mapping[str, Log]) -> i
     if not kafka.brokers and "bootstrap.servers" not in kafka.client:
         return upto
     for source in plan.sources:
-        log: FileLog = logs[source.name]  # type: ignore[assignment]   # the logs of an archive are files
+        log = logs[source.name]
         topic, ends = repository.sources[source.name].topic, archived_ends(log)
         check_topic(log, topic)
         try:

@@ -60,9 +60,9 @@ def columns_of(targets: Sequence[Target]) -> list[tuple[str, str, str]]:
     return list(found.values())
 
 
-def archive_logs(repository: Repository, targets: Sequence[Target]) -> dict[str, Log]:
+def archive_logs(repository: Repository, targets: Sequence[Target]) -> dict[str, FileLog]:
     """The archived logs of the sources that the targets read; raises where one has no event at all."""
-    logs: dict[str, Log] = {}
+    logs: dict[str, FileLog] = {}
     uri = repository.config.archive_uri
     archive = Folder(uri, repository.config.archive.options)
     for source in {s.name: s for group in groups_of(targets) for s in group.sources}.values():

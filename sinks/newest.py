@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bytewax.operators import StatefulBatchLogic
 
 from operators.messages import End, Rows
-from sinks.stores import as_steps, step_table
+from sinks.stores import as_steps, step_tables
 from sinks.writer import newest
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class NewestStep(StatefulBatchLogic[Rows | End, Any, None]):
     """The step of one shard."""
 
     def __init__(self, plan: Plan, stores: Sequence[OnlineStore]) -> None:
-        self.tables = [step_table(plan.keys[group.key], group) for group in plan.groups]
+        self.tables = step_tables(plan)
         self.stores = stores
         self.held: dict[int, list[pa.RecordBatch]] = {}
         self.rows: dict[int, int] = {}

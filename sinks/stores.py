@@ -46,6 +46,11 @@ def step_table(key: KeyPlan, group: GroupPlan) -> StepTable:
     return StepTable(group.name, group.digest, pa.schema(list(zip(key.names, key.types, strict=True))), pa.schema(values))
 
 
+def step_tables(plan: Plan) -> list[StepTable]:
+    """The tables of all groups of a plan."""
+    return [step_table(plan.keys[group.key], group) for group in plan.groups]
+
+
 def as_steps(table: StepTable, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Finished rows of the mode of steps as a store takes them."""
     given = by_name(batch)
@@ -57,7 +62,7 @@ class StoreStep(StatefulBatchLogic[Rows | End, Any, None]):
 
     def __init__(self, plan: Plan, writer: StoreWriter, keeper: Keeper | None = None) -> None:
         """Without a `keeper`, as in a replay, the stores are flushed by whoever opened them."""
-        self.tables = [step_table(plan.keys[group.key], group) for group in plan.groups]
+        self.tables = step_tables(plan)
         self.writer, self.keeper = writer, keeper
         self.shards: set[int] = set()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from headrace.archive.log import FileLog, Log
+    from headrace.archive.log import FileLog
 
 NAME = "_begun.json"
 FORMAT = 1
@@ -33,11 +33,11 @@ def begun(log: FileLog) -> dict[int, int] | None:
         return None
 
 
-def begins(logs: Mapping[str, Log]) -> int | None:
+def begins(logs: Mapping[str, FileLog]) -> int | None:
     """The arrival (µs) before which not all is in these logs, since files were removed or Kafka had dropped messages; None where all is."""
     found = []
     for log in logs.values():
-        first = {file.partition: file for file in reversed(log.files())}   # type: ignore[attr-defined]   # the logs of an archive are files
+        first = {file.partition: file for file in reversed(log.files())}
         found += [file.first_arrival_us for file in first.values() if file.first_offset > 0]
     return max(found, default=None)
 

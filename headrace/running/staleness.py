@@ -26,7 +26,7 @@ from .kept import told_by
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from headrace.archive import Log
+    from headrace.archive import FileLog
     from headrace.groups import FeatureGroup
     from headrace.repository import Repository
     from sinks.online import OnlineStore, StepTable
@@ -84,14 +84,14 @@ def _states(repository: Repository, group: str) -> Iterator[Checkpoints]:
                 yield Checkpoints(f"{uri}/{version}", config.state.options)
 
 
-def basis(checkpoints: Sequence[Complete] | str, logs: Mapping[str, Log]) -> Basis:
+def basis(checkpoints: Sequence[Complete] | str, logs: Mapping[str, FileLog]) -> Basis:
     """What the checkpoint that stands for most of these logs lets a store be asked for."""
     if isinstance(checkpoints, str):
         return Basis(None, MIN64, checkpoints)
     return max((_stands_for(complete, logs) for complete in checkpoints), key=lambda one: one.before_us)
 
 
-def _stands_for(complete: Complete, logs: Mapping[str, Log]) -> Basis:
+def _stands_for(complete: Complete, logs: Mapping[str, FileLog]) -> Basis:
     def nothing(reason: str) -> Basis:
         return Basis(None, MIN64, f"checkpoint {complete.number} {reason}")
 
@@ -101,7 +101,7 @@ def _stands_for(complete: Complete, logs: Mapping[str, Log]) -> Basis:
         return nothing("was written while the run was catching up")
     places, before = complete.by_name(), MAX64
     for source, log in logs.items():
-        for partition, end in archived_ends(log).items():   # type: ignore[arg-type]   # the logs of an archive are files
+        for partition, end in archived_ends(log).items():
             place = places.get((source, partition))
             if place is None or place.arrival_us == MIN64:
                 return nothing(f"has seen nothing of partition {partition} of source '{source}'")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from headrace.plan import build
 from sinks.online import NoStore, open_store
-from sinks.stores import step_table
+from sinks.stores import step_tables
 
 from .steps import step_topics
 
@@ -21,18 +21,13 @@ if TYPE_CHECKING:
     from headrace.groups import FeatureGroup
     from headrace.plan.model import Plan
     from headrace.repository import Repository
-    from sinks.online import OnlineStore, StepTable
-
-
-def tables_of(plan: Plan) -> list[StepTable]:
-    """The tables of a plan's groups."""
-    return [step_table(plan.keys[group.key], group) for group in plan.groups]
+    from sinks.online import OnlineStore
 
 
 def declare(plan: Plan, stores: Sequence[OnlineStore]) -> None:
     """Have the stores know the groups, of which they may be told nothing for long: they are not taken for emptied then."""
     for store in stores:
-        for table in tables_of(plan):
+        for table in step_tables(plan):
             store.declare(table)
 
 
@@ -43,7 +38,7 @@ def unfilled(repository: Repository, groups: Sequence[FeatureGroup], settings: M
     """
     from sources.topics import TopicMissing, partitions_of
 
-    tables = tables_of(build(list(groups)))
+    tables = step_tables(build(list(groups)))
     for name in repository.config.online.stores:
         known = _known(repository.config.store_url(name))
         for table in tables:
