@@ -1,7 +1,7 @@
 """Stores and topics of steps that have not what a state that is gone on with has told: added or emptied since, they would lack every entity
 until its next step.
 
-Promises to write nothing. What a store has lost in part it cannot tell; `headrace verify` can.
+Asking writes nothing; `declare` alone does. What a store has lost in part is not told here: `headrace verify` finds it.
 """
 
 from __future__ import annotations
