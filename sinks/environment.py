@@ -20,6 +20,7 @@ import lmdb
 
 from headrace.errors import StorageError
 from sinks.online import NoStore
+from sinks.pages import make_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ T = TypeVar("T")
 MAP_BYTES = 1 << 18
 READERS = 510
 FULL_BYTES = 1 << 16
+HOT_BYTES = 1 << 26
+"""Behind a sync a map that is no larger is made ready to be written again, if there were as many writes before it as there are pages."""
 
 
 class Environment:
@@ -45,6 +48,7 @@ class Environment:
         self._turn = threading.Lock()
         self._mapped = threading.Lock()
         self._unsafe = False
+        self._writes = 0
         self._lmdb = self._opened()
 
     @classmethod
@@ -76,14 +80,15 @@ class Environment:
             self.read_only = False
             self._lmdb = self._opened()
 
-    def change(self, work: Callable[[Any], T]) -> T:
-        """Runs `work` in a transaction that writes; again, where the map was full."""
+    def change(self, work: Callable[[Any], T], writes: int = 1) -> T:
+        """Runs `work`, which writes about so often, in a transaction; again, where the map was full."""
         with self._turn:
             while True:
                 try:
                     with self._begin(write=True) as transaction:
                         done = work(transaction)
                     self._unsafe = True
+                    self._writes += writes
                     return done
                 except lmdb.MapFullError:
                     self._enlarge(2 * self._lmdb.info()["map_size"])
@@ -110,6 +115,12 @@ class Environment:
             except lmdb.Error as error:
                 self._unsafe = True
                 raise self._failed(error) from error
+            writes, self._writes = self._writes, 0
+            pages = self._lmdb.info()["last_pgno"] + 1
+            size = pages * self._lmdb.stat()["psize"]
+            if writes >= pages and size <= HOT_BYTES:
+                # nearly all of them are about to be written to again, by a flow that would wait for each
+                make_writable(self._file, size)
 
     def _begin(self, *, write: bool) -> Any:
         try:

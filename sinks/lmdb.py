@@ -73,7 +73,7 @@ class LmdbStore:
                 transaction.put(last, max(record[:LATE_BYTES] for _, record in newer))
             return len(newer)
 
-        return self._shared.change(put)
+        return self._shared.change(put, len(pairs))
 
     def flush(self) -> None:
         """Returns when everything written before would survive a crash of the machine."""
