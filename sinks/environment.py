@@ -47,7 +47,6 @@ class Environment:
         self._users = 0
         self._turn = threading.Lock()
         self._mapped = threading.Lock()
-        self._unsafe = False
         self._writes = 0
         self._lmdb = self._opened()
 
@@ -87,7 +86,6 @@ class Environment:
                 try:
                     with self._begin(write=True) as transaction:
                         done = work(transaction)
-                    self._unsafe = True
                     self._writes += writes
                     return done
                 except lmdb.MapFullError:
@@ -107,15 +105,14 @@ class Environment:
     def sync(self) -> None:
         """Brings everything to the disk, while others may write; a second call without a change in between does nothing."""
         with self._mapped:
-            if not self._unsafe:
+            writes, self._writes = self._writes, 0
+            if not writes:
                 return
-            self._unsafe = False
             try:
                 self._lmdb.sync(True)
             except lmdb.Error as error:
-                self._unsafe = True
+                self._writes += writes
                 raise self._failed(error) from error
-            writes, self._writes = self._writes, 0
             pages = self._lmdb.info()["last_pgno"] + 1
             size = pages * self._lmdb.stat()["psize"]
             if writes >= pages and size <= HOT_BYTES:

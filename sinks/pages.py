@@ -28,12 +28,16 @@ def make_writable(path: Path, size: int) -> bool:
     Takes some microseconds a page, without the interpreter. Nobody may unmap the file meanwhile.
     """
     done = False
-    for start, stop in _mapped(path):
+    try:
+        maps = list(_mapped(path))
+    except OSError:   # another system, or the file is gone: its map is as good as before
+        return False
+    for start, stop in maps:
         advise = ctypes.CDLL(None).madvise
         advise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-        stop = min(stop, start + size)  # what is in use of the map
-        for at in range(start, stop, PORTION_BYTES):
-            if advise(at, min(PORTION_BYTES, stop - at), _POPULATE_WRITE):
+        used = min(stop, start + size)
+        for at in range(start, used, PORTION_BYTES):
+            if advise(at, min(PORTION_BYTES, used - at), _POPULATE_WRITE):
                 return False
             done = True
     return done
@@ -41,8 +45,6 @@ def make_writable(path: Path, size: int) -> bool:
 
 def _mapped(path: Path) -> Iterator[tuple[int, int]]:
     """Where this process has the beginning of a file mapped to write."""
-    if not _MAPS.exists():
-        return
     file = path.stat()
     device = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}"
     for line in _MAPS.read_bytes().splitlines():

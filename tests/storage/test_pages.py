@@ -80,5 +80,10 @@ def test_a_store_has_its_pages_ready_where_most_are_written_to_between_two_syncs
         write(keys, b"three")
         assert len(asked) == 1, "the store is too large"
         assert store.look(lambda transaction: [transaction.get(key) for key in keys]) == [b"three"] * len(keys)
+        monkeypatch.undo()
+        (tmp_path / "store" / "data.mdb").unlink()
+        # who removes the file of a store that is open does not end the flow
+        store.change(lambda transaction: transaction.put(keys[0], b"four"), 1_000_000)
+        store.sync()
     finally:
         store.release()
